@@ -1,0 +1,33 @@
+//! What decides: a policy and a request in, a decision out.
+//!
+//! Pure: no I/O, no clock, no randomness, nothing of proxy-wasm. What must come from
+//! outside is a parameter, and effects are returned as data.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`policy`] | the policy language: JSON → checked [`policy::Policy`], every problem at once |
+//! | [`mod@decide`] | policy + request → [`decide::Decision`]: the one evaluator |
+//! | [`exchange`] | one HTTP exchange as plans: stamps on the request and response, what to count |
+//! | [`bucket`] | salt and key → a point on the circle; frozen |
+//! | [`split`] | weights → ranges of the circle, so that ramps move few users; frozen |
+//! | [`rollout`] | the checked rollout: variants, split, rules |
+//! | [`condition`] | what rules ask of a request |
+//! | [`route`] | which rollout a request belongs to |
+//! | [`request`] | the port through which a request is read |
+#![forbid(unsafe_code)]
+
+pub mod bucket;
+pub mod condition;
+pub mod decide;
+pub mod exchange;
+pub mod geo;
+pub mod policy;
+pub mod request;
+pub mod rollout;
+pub mod route;
+pub mod split;
+pub mod stamp;
+
+mod facts;
+mod host_set;
+mod path_trie;

@@ -1,0 +1,129 @@
+//! From wire structs to checked types. A check reports and goes on, so that one run
+//! tells everything.
+
+mod condition;
+mod rollout;
+mod source;
+mod stamp;
+mod state;
+mod text;
+mod weights;
+
+use fnv::FnvHashMap;
+
+use super::problem::{Path, Problems, number, quote};
+use super::reader::{Field, List};
+use super::{Policy, wire};
+use crate::route::{Match, Routes};
+
+use rollout::Scope;
+
+/// All hosts times prefixes times methods of a policy.
+const MAX_COMBINATIONS: usize = 100_000;
+
+/// Checks a whole policy; `None` only beside a problem.
+pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) -> Option<Policy> {
+    let root = Path::Root;
+    if let Some(version) = wire.version.required(&root, "version", problems)
+        && (version - 1.0).abs() > 0.0
+    {
+        problems.add(&root.key("version"), format!("must be 1, got {}", number(*version)));
+    }
+    let label = text::optional(&wire.revision, &root.key("revision"), problems, text::label);
+    let identity = source::identities(&wire.identity, &root.key("identity"), problems);
+    let geo = source::geos(&wire.geo, &root.key("geo"), problems);
+    let stamps = stamp::stamps(&wire.stamp, &root.key("stamp"), problems);
+
+    let at = root.key("rollouts");
+    let scope = Scope { has_geo: !geo.is_empty(), state: &wire.state };
+    let mut rollouts = Vec::new();
+    let mut matches = Vec::new();
+    for (index, rollout) in entries(&wire.rollouts) {
+        let at = at.index(index);
+        matches.push((index, rollout::matching(&rollout.matching, &at.key("match"), problems)));
+        rollouts.extend(rollout::rollout(rollout, index, &at, &scope, problems));
+    }
+    let names = wire.rollouts.given().into_iter().flatten().map(|rollout| rollout.given()?.name.given());
+    let names: Vec<Option<&str>> = names.map(|name| name.map(String::as_str)).collect();
+    unique(&names, &at, problems);
+    state::names(&wire.state, &names, problems);
+    let routes = routes(&matches, &names, &at, problems);
+
+    Some(Policy {
+        revision: label,
+        role: wire.role.given().copied().unwrap_or_default(),
+        identity,
+        geo,
+        stamps: stamps?,
+        rollouts: rollouts.into(),
+        routes: routes?,
+        digest,
+    })
+}
+
+/// The good entries of a list, with their places.
+fn entries<T>(list: &List<T>) -> impl Iterator<Item = (usize, &T)> {
+    let fields = list.given().into_iter().flatten().enumerate();
+    fields.filter_map(|(index, field)| Some((index, field.given()?)))
+}
+
+/// Reports names that stand in a list twice.
+fn unique(names: &[Option<&str>], list: &Path<'_>, problems: &mut Problems) {
+    let mut seen = FnvHashMap::default();
+    for (index, name) in names.iter().enumerate() {
+        let Some(name) = name else { continue };
+        if let Some(first) = seen.get(name) {
+            let message = format!("duplicate name {}, also at {}", quote(name), list.index(*first));
+            problems.add(&list.index(index).key("name"), message);
+        } else {
+            seen.insert(name, index);
+        }
+    }
+}
+
+/// Puts the matches together; reports ties and what can never be reached.
+fn routes(
+    matches: &[(usize, Option<Match>)],
+    names: &[Option<&str>],
+    at: &Path<'_>,
+    problems: &mut Problems,
+) -> Option<Routes> {
+    let matches = || matches.iter().filter_map(|(index, wanted)| Some((*index, wanted.as_ref()?)));
+    let combinations: usize = matches().map(|(_, wanted)| wanted.combinations()).sum();
+    if combinations > MAX_COMBINATIONS {
+        let message = format!(
+            "hosts times path_prefixes times methods must be at most {MAX_COMBINATIONS} over all \
+             rollouts, got {combinations}"
+        );
+        problems.add(at, message);
+        return None;
+    }
+    let name = |index: usize| quote(names.get(index).copied().flatten().unwrap_or_default());
+    let mut routes = Routes::default();
+    for (index, wanted) in matches() {
+        if let Err(tie) = routes.insert(rollout::id(index), wanted) {
+            let other = usize::try_from(tie.with.0).unwrap_or_default();
+            let message =
+                format!("{} ties with {} ({}) on {}", name(index), name(other), at.index(other), tie.on);
+            problems.add(&at.index(index).key("match"), message);
+        }
+    }
+    for (index, wanted) in matches() {
+        if let Some(by) = routes.shadowed_by(wanted) {
+            let other = usize::try_from(by.0).unwrap_or_default();
+            let message = format!(
+                "{} can never be reached: {} ({}) takes every path before it",
+                name(index),
+                name(other),
+                at.index(other)
+            );
+            problems.add(&at.index(index).key("match"), message);
+        }
+    }
+    Some(routes)
+}
+
+/// The value of a field, or its default.
+fn or<T: Copy>(field: &Field<T>, default: T) -> T {
+    field.given().copied().unwrap_or(default)
+}

@@ -1,0 +1,77 @@
+//! The policy language: wire structs at the edge, checked types inside, every problem
+//! reported at once.
+//!
+//! `tree` (JSON as it stands) → `reader` (serde that collects errors) → `wire` (the names
+//! of the fields) → `check` (what they must be) → [`Policy`].
+
+mod check;
+mod problem;
+mod reader;
+mod tree;
+mod trust;
+mod wire;
+
+use crate::request::Source;
+use crate::rollout::{Rollout, RolloutId};
+use crate::route::Routes;
+use crate::stamp::Stamps;
+
+pub use problem::{Path, Problem, Problems};
+pub use tree::{MAX_BYTES, MAX_DEPTH, MAX_ENTRIES};
+pub use trust::{Trusted, TrustedKind};
+pub use wire::Role;
+
+/// A checked policy: what it refers to exists, and deciding by it cannot fail.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Which edition it is, as its author calls it.
+    pub revision: Option<Box<str>>,
+    /// Where the proxy stands.
+    pub role: Role,
+    /// Where identities are found, in order.
+    pub identity: Box<[Source]>,
+    /// Where geos are found, in order.
+    pub geo: Box<[Source]>,
+    /// Which headers carry the decision.
+    pub stamps: Stamps,
+    /// What is being released, in the order of the policy.
+    pub rollouts: Box<[Rollout]>,
+    /// Which request belongs to which rollout.
+    pub(crate) routes: Routes,
+    /// 52 bits that stand for the content; 0 for no policy.
+    pub digest: u64,
+}
+
+impl Policy {
+    /// Reads and checks a policy. A text without content is the policy without rollouts.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(text: &[u8]) -> Result<Self, Problems> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let mut problems = Problems::default();
+        let policy = tree::Node::parse(text, &mut problems).and_then(|node| {
+            let wire = reader::read(&node, &mut problems)?;
+            check::policy(&wire, node.digest(), &mut problems)
+        });
+        policy.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// A rollout by its id.
+    pub fn rollout(&self, id: RolloutId) -> Option<&Rollout> {
+        self.rollouts.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The JSON Schema of the policy language.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        let mut schema = schemars::schema_for!(wire::Policy);
+        schema.insert("title".to_owned(), "Canary policy, version 1".into());
+        schema.to_value()
+    }
+}
+
+#[cfg(test)]
+mod tests;

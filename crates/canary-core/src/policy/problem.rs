@@ -1,0 +1,146 @@
+//! What is wrong with a policy, and where: one line for each problem, the same text in
+//! Envoy's log and from `canaryctl`.
+
+use std::fmt;
+
+/// A place in a JSON document; cheap to extend while walking it.
+#[derive(Clone, Copy, Debug)]
+pub enum Path<'a> {
+    /// The document itself.
+    Root,
+    /// A member of an object.
+    Key(&'a Path<'a>, &'a str),
+    /// An entry of a list.
+    Index(&'a Path<'a>, usize),
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `rollouts[0].variants[1].weight`.
+    pub path: String,
+    /// What: `must be between 0 and 100, got 120`.
+    pub message: String,
+}
+
+/// Everything that is wrong with one policy, in the order in which it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl<'a> Path<'a> {
+    /// A member of the object here.
+    #[must_use]
+    pub fn key(&'a self, key: &'a str) -> Path<'a> {
+        Path::Key(self, key)
+    }
+
+    /// An entry of the list here.
+    #[must_use]
+    pub fn index(&'a self, index: usize) -> Path<'a> {
+        Path::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |key: &str| {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$');
+            !key.is_empty() && key.bytes().all(legal)
+        };
+        match self {
+            Path::Root => f.write_str("policy"),
+            Path::Key(Path::Root, key) if plain(key) => f.write_str(key),
+            Path::Key(Path::Root, key) => write!(f, "[{}]", quote(key)),
+            Path::Key(parent, key) if plain(key) => write!(f, "{parent}.{key}"),
+            Path::Key(parent, key) => write!(f, "{parent}[{}]", quote(key)),
+            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+impl Problems {
+    /// Notes a problem.
+    pub fn add(&mut self, path: &Path<'_>, message: impl fmt::Display) {
+        self.0.push(Problem { path: path.to_string(), message: message.to_string() });
+    }
+
+    /// A policy that could not be read at all.
+    pub fn unreadable() -> Self {
+        Self(vec![Problem { path: Path::Root.to_string(), message: "could not be read".to_owned() }])
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many things are wrong.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|problem| writeln!(f, "{problem}"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// A text from a policy as it may stand in a message: quoted, escaped, and not too long.
+pub(super) fn quote(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST).and_then(|(at, _)| text.get(..at)) {
+        Some(head) => format!("{head:?}…"),
+        None => format!("{text:?}"),
+    }
+}
+
+/// A number from a policy as people write it. Serde's formatter is in the module already;
+/// the standard library's would add 11 KB.
+pub(crate) fn number(value: f64) -> String {
+    let text = serde_json::Number::from_f64(value).map(|number| number.to_string());
+    let text = text.unwrap_or_else(|| "no number".to_owned());
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_as_people_write_it() {
+        let rollouts = Path::Root.key("rollouts");
+        let first = rollouts.index(0);
+        assert_eq!(first.key("weight").to_string(), "rollouts[0].weight");
+        assert_eq!(Path::Root.key("state").key("a.b").key("weights").to_string(), "state[\"a.b\"].weights");
+        assert_eq!(Path::Root.to_string(), "policy");
+    }
+
+    #[test]
+    fn a_quoted_text_fits_on_a_line() {
+        assert_eq!(quote("a\nb\"c"), r#""a\nb\"c""#);
+        assert_eq!(quote(&"ü".repeat(100)).chars().count(), 64 + 3);
+    }
+}

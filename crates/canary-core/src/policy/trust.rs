@@ -1,0 +1,99 @@
+//! What a policy believes: everything here must come from something the operator controls.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Policy;
+use crate::condition::{Condition, Place, Test};
+use crate::request::SourceKind;
+
+/// One thing that a policy believes, and what for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Trusted {
+    /// What kind of thing.
+    pub kind: TrustedKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The kinds of things that a client can send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TrustedKind {
+    /// A request header.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// A parameter of the query.
+    Query,
+    /// A claim of a bearer token that something else must verify.
+    JwtClaim,
+    /// The downstream remote address.
+    SourceAddress,
+}
+
+impl fmt::Display for TrustedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Query => "query parameter",
+            Self::JwtClaim => "jwt claim (not verified here)",
+            Self::SourceAddress => "source address",
+        })
+    }
+}
+
+impl Policy {
+    /// What the policy believes, each with what it is used for.
+    pub fn trusts(&self) -> BTreeMap<Trusted, Vec<String>> {
+        let mut trusted = Collected::default();
+        for (sources, used_for) in [(&self.identity, "identity"), (&self.geo, "geo")] {
+            for source in sources {
+                let kind = match source.kind {
+                    SourceKind::Header => TrustedKind::Header,
+                    SourceKind::Cookie => TrustedKind::Cookie,
+                    SourceKind::Query => TrustedKind::Query,
+                    SourceKind::JwtClaim => TrustedKind::JwtClaim,
+                    SourceKind::SourceAddress => TrustedKind::SourceAddress,
+                };
+                trusted.add(kind, &source.name, used_for.to_owned());
+            }
+        }
+        for rollout in &self.rollouts {
+            for rule in &rollout.rules {
+                trusted.condition(&rule.when, &format!("rule {}/{}", rollout.name, rule.name));
+            }
+        }
+        trusted.0
+    }
+}
+
+#[derive(Default)]
+struct Collected(BTreeMap<Trusted, Vec<String>>);
+
+impl Collected {
+    fn add(&mut self, kind: TrustedKind, name: &str, used_for: String) {
+        let uses = self.0.entry(Trusted { kind, name: name.to_owned() }).or_default();
+        if !uses.contains(&used_for) {
+            uses.push(used_for);
+        }
+    }
+
+    fn condition(&mut self, condition: &Condition, used_for: &str) {
+        for test in &condition.all {
+            match test {
+                Test::Value(place, name, _) => {
+                    let kind = match place {
+                        Place::Header => TrustedKind::Header,
+                        Place::Cookie => TrustedKind::Cookie,
+                        Place::Query => TrustedKind::Query,
+                    };
+                    self.add(kind, name, used_for.to_owned());
+                }
+                Test::Not(inner) => self.condition(inner, used_for),
+                Test::Any(any) => any.iter().for_each(|inner| self.condition(inner, used_for)),
+                Test::Geo(_) | Test::Method(_) | Test::Host(_) | Test::Path(_) | Test::Identity(_) => {}
+            }
+        }
+    }
+}

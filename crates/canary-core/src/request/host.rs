@@ -1,0 +1,51 @@
+//! The host that a request names, as hosts are compared: lower case, without port.
+
+/// Longer names than DNS allows match no host in a policy.
+const MAX_HOST: usize = 255;
+
+/// Room for one folded host, so that folding needs no heap.
+pub(crate) type HostBuffer = [u8; MAX_HOST];
+
+/// Folds `:authority`; empty where there is no usable host.
+pub(crate) fn fold_host<'a>(authority: &[u8], buffer: &'a mut HostBuffer) -> &'a [u8] {
+    let host = without_port(authority);
+    let Some(folded) = buffer.get_mut(..host.len()) else {
+        return &[];
+    };
+    folded.copy_from_slice(host);
+    folded.make_ascii_lowercase();
+    folded
+}
+
+/// Cuts `:port`, but no part of an IPv6 address in brackets.
+pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
+    match authority.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if authority.get(at) == Some(&b':') => authority.get(..at).unwrap_or_default(),
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fold(authority: &str) -> String {
+        let mut buffer = [0; MAX_HOST];
+        String::from_utf8(fold_host(authority.as_bytes(), &mut buffer).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn hosts_are_compared_without_port_and_case() {
+        assert_eq!(fold("Shop.Example.COM:8443"), "shop.example.com");
+        assert_eq!(fold("shop.example.com"), "shop.example.com");
+        assert_eq!(fold("[2001:DB8::1]:443"), "[2001:db8::1]");
+        assert_eq!(fold("[::1]"), "[::1]");
+        assert_eq!(fold(""), "");
+    }
+
+    #[test]
+    fn a_host_longer_than_dns_allows_is_no_host() {
+        assert_eq!(fold(&"a".repeat(256)), "");
+        assert_eq!(fold(&"a".repeat(255)).len(), 255);
+    }
+}

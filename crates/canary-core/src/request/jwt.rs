@@ -1,0 +1,72 @@
+//! A claim of the bearer token, decoded but not verified.
+//!
+//! Safe only behind something that verifies the token and lets nothing else through,
+//! such as Envoy's `jwt_authn` with `forward: true`.
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value};
+
+const SCHEME: &[u8] = b"Bearer ";
+
+/// Base64url as tokens in the wild use it: padded or not.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The claim's text, a number as it is written in decimal; `None` where there is none.
+pub(crate) fn claim(authorization: &[u8], name: &str) -> Option<Vec<u8>> {
+    let (scheme, token) = authorization.split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return None;
+    }
+    let payload = token.trim_ascii().split(|byte| *byte == b'.').nth(1)?;
+    let payload = BASE64URL.decode(payload).ok()?;
+    let mut claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
+    match claims.remove(name)? {
+        Value::String(text) => Some(text.into_bytes()),
+        Value::Number(number) => Some(number.to_string().into_bytes()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // {"alg":"none"} . {"sub":"alice","n":42,"roles":["a"]} . signature
+    const TOKEN: &[u8] = b"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSIsIm4iOjQyLCJyb2xlcyI6WyJhIl19.c2ln";
+
+    #[test]
+    fn a_text_or_a_number_is_an_identity_and_a_list_is_none() {
+        assert_eq!(claim(TOKEN, "sub").as_deref(), Some(&b"alice"[..]));
+        assert_eq!(claim(TOKEN, "n").as_deref(), Some(&b"42"[..]));
+        assert_eq!(claim(TOKEN, "roles"), None);
+        assert_eq!(claim(TOKEN, "aud"), None);
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_has_no_claims() {
+        for header in [
+            "",
+            "Bearer ",
+            "Basic abc",
+            "Bearer a",
+            "Bearer a.b",
+            "Bearer a.!!.c",
+            "Bearer ..",
+            "Béarer a.b.c",
+        ] {
+            assert_eq!(claim(header.as_bytes(), "sub"), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_compared_without_case_and_padding_is_allowed() {
+        assert_eq!(claim(b"bearer x.eyJzdWIiOiJhIn0=.y", "sub").as_deref(), Some(&b"a"[..]));
+    }
+}

@@ -1,0 +1,29 @@
+//! What the filter asks of a request. Values are raw bytes, whatever a client sent.
+
+mod cookie;
+mod host;
+mod jwt;
+mod query;
+mod source;
+
+use std::borrow::Cow;
+
+pub(crate) use cookie::cookie;
+pub(crate) use host::{HostBuffer, fold_host};
+pub(crate) use query::query;
+pub use source::{Source, SourceKind};
+
+/// The one port through which a request is read.
+pub trait RequestView {
+    /// The value of a header, of a repeated one the first in arrival order; names are
+    /// lower case, pseudo-headers (`:path`) among them.
+    fn header(&self, name: &str) -> Option<&[u8]>;
+
+    /// Envoy's downstream remote address, with its port or without.
+    fn source_address(&self) -> Option<Cow<'_, [u8]>>;
+}
+
+/// The path without query and fragment.
+pub(crate) fn path(target: &[u8]) -> &[u8] {
+    target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default()
+}

@@ -1,0 +1,36 @@
+//! The headers that carry a decision to services, logs and routes.
+
+/// Which headers; `None` switches a stamp off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamps {
+    /// The request header that names the variant.
+    pub variant: Box<str>,
+    /// The request header that names the rollout.
+    pub rollout: Option<Box<str>>,
+    /// The request header that names the cluster.
+    pub cluster: Option<Box<str>>,
+    /// The response header that names the variant.
+    pub response: Option<Box<str>>,
+    /// Whether the decision goes into the filter state, for access logs.
+    pub filter_state: bool,
+}
+
+impl Default for Stamps {
+    fn default() -> Self {
+        Self {
+            variant: "x-deployment-variant".into(),
+            rollout: Some("x-deployment-rollout".into()),
+            cluster: Some("x-deployment-cluster".into()),
+            response: Some("x-deployment-variant".into()),
+            filter_state: true,
+        }
+    }
+}
+
+impl Stamps {
+    /// Every request header that is a stamp.
+    pub fn request_headers(&self) -> impl Iterator<Item = &str> {
+        let optional = [self.rollout.as_deref(), self.cluster.as_deref()];
+        std::iter::once(&*self.variant).chain(optional.into_iter().flatten())
+    }
+}
