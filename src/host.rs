@@ -1,0 +1,279 @@
+//! Host calls that cannot trap.
+//!
+//! The SDK's own panic on a status that they do not expect, and a panic kills the VM for
+//! every user. Here a failed call is a value; the first failure of each call is logged.
+
+#![allow(unsafe_code, reason = "the calls into the host; nothing else in the filter needs it")]
+
+use std::cell::Cell;
+use std::ptr::null_mut;
+use std::time::Duration;
+
+use crate::header_map::HeaderMap;
+
+/// Declares host calls. Natively, where there is no host, each fails.
+macro_rules! host_calls {
+    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+        #[cfg(target_arch = "wasm32")]
+        #[link(wasm_import_module = "env")]
+        unsafe extern "C" {
+            $(fn $name($($arg: $type),*) -> u32;)*
+        }
+        $(
+            #[cfg(not(target_arch = "wasm32"))]
+            unsafe fn $name($(_: $type),*) -> u32 {
+                UNIMPLEMENTED
+            }
+        )*
+    };
+}
+
+host_calls! {
+    fn proxy_log(level: u32, text: *const u8, text_len: usize);
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, len: *mut usize);
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize);
+    fn proxy_get_header_map_value(
+        map: u32, name: *const u8, name_len: usize, data: *mut *mut u8, len: *mut usize
+    );
+    fn proxy_replace_header_map_value(
+        map: u32, name: *const u8, name_len: usize, value: *const u8, value_len: usize
+    );
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize);
+    fn proxy_get_property(path: *const u8, path_len: usize, data: *mut *mut u8, len: *mut usize);
+    fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, value_len: usize);
+    fn proxy_get_shared_data(key: *const u8, key_len: usize, data: *mut *mut u8, len: *mut usize, cas: *mut u32);
+    fn proxy_set_shared_data(key: *const u8, key_len: usize, value: *const u8, value_len: usize, cas: u32);
+    fn proxy_define_metric(kind: u32, name: *const u8, name_len: usize, id: *mut u32);
+    fn proxy_increment_metric(id: u32, by: i64);
+    fn proxy_record_metric(id: u32, value: u64);
+    fn proxy_set_tick_period_milliseconds(period: u32);
+}
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+#[cfg(not(target_arch = "wasm32"))]
+const UNIMPLEMENTED: u32 = 12;
+
+const REQUEST_HEADERS: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
+const PLUGIN_CONFIGURATION: u32 = 7;
+
+/// A call that the host refused; it has been logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+/// The kinds of metrics that the filter uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetricKind {
+    /// Only ever rises.
+    Counter,
+    /// Is what was recorded last.
+    Gauge,
+}
+
+// Logging
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let level = match record.level() {
+            log::Level::Trace => 0,
+            log::Level::Debug => 1,
+            log::Level::Info => 2,
+            log::Level::Warn => 3,
+            log::Level::Error => 4,
+        };
+        let text = record.args().to_string();
+        // SAFETY: the host reads `text` during the call. A line that it refuses is lost.
+        unsafe { proxy_log(level, text.as_ptr(), text.len()) };
+    }
+
+    fn flush(&self) {}
+}
+
+/// Sends what is logged to Envoy's log.
+pub(crate) fn start_logging() {
+    // Fails only where there is a logger already.
+    if log::set_logger(&Logger).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
+// Requests and responses
+
+/// All request headers in one call.
+pub(crate) fn request_headers() -> Result<HeaderMap, Refused> {
+    // SAFETY: the host writes a buffer that it has allocated in this VM, or nothing.
+    let bytes = fetch("get_header_map_pairs", |data, len| unsafe {
+        proxy_get_header_map_pairs(REQUEST_HEADERS, data, len)
+    })?;
+    Ok(HeaderMap::new(bytes.unwrap_or_default()))
+}
+
+/// The `:status` of the response.
+pub(crate) fn response_status() -> Option<Vec<u8>> {
+    let name = ":status";
+    // SAFETY: as above, and the host reads `name` during the call.
+    let bytes = fetch("get_header_map_value", |data, len| unsafe {
+        proxy_get_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), data, len)
+    });
+    bytes.ok().flatten()
+}
+
+/// Replaces whatever a request header holds.
+pub(crate) fn replace_request_header(name: &str, value: &str) {
+    replace(REQUEST_HEADERS, name, value);
+}
+
+/// Replaces whatever a response header holds.
+pub(crate) fn replace_response_header(name: &str, value: &str) {
+    replace(RESPONSE_HEADERS, name, value);
+}
+
+fn replace(map: u32, name: &str, value: &str) {
+    // SAFETY: the host reads the texts during the call.
+    let status = unsafe {
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    };
+    let _logged = checked("replace_header_map_value", status);
+}
+
+/// Removes a request header, however often it stands there.
+pub(crate) fn remove_request_header(name: &str) {
+    // SAFETY: the host reads `name` during the call.
+    let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
+    let _logged = checked("remove_header_map_value", status);
+}
+
+/// Puts a text into the stream's filter state as `wasm.<name>`. The name is ONE path element:
+/// two print `-` in access logs.
+pub(crate) fn set_filter_state(name: &str, value: &[u8]) {
+    // SAFETY: the host reads the texts during the call.
+    let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    let _logged = checked("set_property", status);
+}
+
+/// A property of Envoy; its path elements stand one after the other with NUL between them.
+pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
+    // SAFETY: as above.
+    let bytes = fetch("get_property", |data, len| unsafe {
+        proxy_get_property(path.as_ptr(), path.len(), data, len)
+    });
+    bytes.ok().flatten()
+}
+
+// The plugin and its VM
+
+/// The plugin's configuration; nothing where it has none.
+pub(crate) fn plugin_configuration(len: usize) -> Result<Option<Vec<u8>>, Refused> {
+    if len == 0 {
+        return Ok(None);
+    }
+    // SAFETY: the host writes a buffer that it has allocated in this VM, or nothing.
+    fetch("get_buffer_bytes", |data, size| unsafe {
+        proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, len, data, size)
+    })
+}
+
+/// Whether a variable of the VM's environment is set to this.
+pub(crate) fn environment_is(name: &str, value: &str) -> bool {
+    std::env::var_os(name).is_some_and(|set| set == value)
+}
+
+/// A random number, a new one for each VM: where draws begin.
+pub(crate) fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// Calls this plugin's tick again and again; a period of zero ends it.
+pub(crate) fn set_tick_period(period: Duration) {
+    let millis = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: no memory is passed.
+    let status = unsafe { proxy_set_tick_period_milliseconds(millis) };
+    let _logged = checked("set_tick_period_milliseconds", status);
+}
+
+/// What all VMs with one `vm_id` share in this process; nothing where nobody has written.
+pub(crate) fn shared_data(key: &str) -> Option<Vec<u8>> {
+    let mut cas = 0;
+    // SAFETY: as above; the host writes a number to `cas`.
+    let bytes = fetch("get_shared_data", |data, len| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
+    });
+    bytes.ok().flatten()
+}
+
+/// Writes what is shared, whatever stands there.
+pub(crate) fn set_shared_data(key: &str, value: &[u8]) {
+    // SAFETY: the host reads the texts during the call. A zero writes without comparing.
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
+    let _logged = checked("set_shared_data", status);
+}
+
+// Metrics
+
+/// Defines a metric. Every call allocates a new id, so ask once for each name and VM.
+pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Refused> {
+    let kind = match kind {
+        MetricKind::Counter => 0,
+        MetricKind::Gauge => 1,
+    };
+    let mut id = 0;
+    // SAFETY: the host reads `name` and writes a number to `id`.
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) };
+    checked("define_metric", status).map(|()| id)
+}
+
+/// Adds to a counter. The host takes no zero.
+pub(crate) fn increment_metric(id: u32, by: u64) -> Result<(), Refused> {
+    let by = i64::try_from(by).unwrap_or(i64::MAX);
+    // SAFETY: no memory is passed.
+    checked("increment_metric", unsafe { proxy_increment_metric(id, by) })
+}
+
+/// Sets a gauge.
+pub(crate) fn record_metric(id: u32, value: u64) -> Result<(), Refused> {
+    // SAFETY: no memory is passed.
+    checked("record_metric", unsafe { proxy_record_metric(id, value) })
+}
+
+// Helpers
+
+/// A call that hands data back. `None` where the host has nothing of that name.
+fn fetch(
+    call: &'static str,
+    get: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
+) -> Result<Option<Vec<u8>>, Refused> {
+    let (mut data, mut len) = (null_mut(), 0);
+    let status = get(&raw mut data, &raw mut len);
+    if status == NOT_FOUND {
+        return Ok(None);
+    }
+    checked(call, status)?;
+    if data.is_null() || len == 0 {
+        return Ok(None);
+    }
+    // SAFETY: the host got `data` from this VM's `proxy_on_memory_allocate(len)`, which gives
+    // a boxed slice of `len` bytes, filled it, and gives it to us.
+    Ok(Some(unsafe { Vec::from_raw_parts(data, len, len) }))
+}
+
+/// Logs the first refusal of each VM: one is news, a thousand a second are an outage.
+fn checked(call: &'static str, status: u32) -> Result<(), Refused> {
+    thread_local! {
+        static TOLD: Cell<bool> = const { Cell::new(false) };
+    }
+    if status == OK {
+        return Ok(());
+    }
+    if !TOLD.replace(true) {
+        log::error!("host call refused call={call} status={status} (further ones are not logged)");
+    }
+    Err(Refused)
+}

@@ -1,0 +1,38 @@
+//! The filter: the only code that knows proxy-wasm. It reads, asks the core, and applies
+//! what the core returns; no policy is decided here.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `root` | one plugin configuration: loading a policy, falling back to the last good one, ticks |
+//! | `http` | one stream: header map → exchange → apply the plan |
+//! | `stats` | metric names and ids, counters gathered between ticks |
+//! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
+//! | `host` | host calls that cannot trap |
+//! | `header_map` | a request's header map, read in place |
+
+mod gauges;
+mod header_map;
+mod host;
+mod http;
+mod root;
+mod stats;
+
+use std::rc::Rc;
+
+use proxy_wasm::traits::RootContext;
+
+use root::Root;
+use stats::Stats;
+
+thread_local! {
+    /// What outlives a root context: a VM is reused for the next configuration, and metric ids
+    /// with it. The SDK takes a plain function as constructor, so there is no other place.
+    static STATS: Rc<Stats> = Rc::default();
+}
+
+proxy_wasm::main! {{
+    host::start_logging();
+    proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> {
+        Box::new(Root::new(STATS.with(Rc::clone)))
+    });
+}}

@@ -1,0 +1,208 @@
+//! One plugin configuration: a policy is loaded, or the last good one goes on.
+
+use std::cell::{Cell, RefCell};
+use std::hash::Hasher;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use canary_core::decide::Decision;
+use canary_core::policy::{Policy, Problems};
+use fnv::FnvHasher;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::gauges::Gauges;
+use crate::host;
+use crate::http::Http;
+use crate::stats::{Stats, Table};
+
+/// Counters lag by this much at most.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A policy with more problems than this is told about in part; `canaryctl validate` tells all.
+const MAX_PROBLEMS_LOGGED: usize = 1_000;
+
+/// The root context.
+pub(crate) struct Root {
+    stats: Rc<Stats>,
+    active: Rc<Active>,
+}
+
+/// What streams need of the configuration with which they began.
+pub(crate) struct Active {
+    pub(crate) policy: Policy,
+    pub(crate) table: Table,
+    pub(crate) stats: Rc<Stats>,
+    gauges: RefCell<Option<Gauges>>,
+    draws: Cell<u64>,
+    line: RefCell<Vec<u8>>,
+    ended: Cell<bool>,
+}
+
+impl Root {
+    /// A root context without a policy.
+    pub(crate) fn new(stats: Rc<Stats>) -> Self {
+        let active = Active::new(Policy::default(), stats.clone());
+        Self { stats, active: Rc::new(active) }
+    }
+}
+
+impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        // A VM outlives its root contexts: without this the old one would tick for ever.
+        host::set_tick_period(Duration::ZERO);
+        self.active.ended.set(true);
+        self.stats.flush();
+        true
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, len: usize) -> bool {
+        let plugin = Plugin::current();
+        let text = host::plugin_configuration(len);
+        let loaded = match &text {
+            Ok(text) => Policy::parse(text.as_deref().unwrap_or_default()),
+            Err(host::Refused) => Err(Problems::unreadable()),
+        };
+        let text = text.ok().flatten().unwrap_or_default();
+        let policy = match loaded {
+            Ok(policy) => {
+                self.stats.count("canary_policy_loads_total");
+                plugin.keep(&text);
+                plugin.once(&text, || log_loaded(&policy, text.is_empty()));
+                policy
+            }
+            Err(problems) => {
+                self.stats.count("canary_policy_errors_total");
+                let strict = host::environment_is("CANARY_STRICT", "1");
+                let last_good = if strict { None } else { plugin.last_good() };
+                let goes_on = match &last_good {
+                    _ if strict => "none, refused (CANARY_STRICT=1)",
+                    Some(_) => "the last good policy",
+                    None => "no rollouts, there is no good policy yet",
+                };
+                plugin.once(&text, || log_problems(&problems, goes_on));
+                if strict {
+                    self.stats.flush();
+                    return false;
+                }
+                last_good.unwrap_or_default()
+            }
+        };
+        // A VM on trial never ticks, so what it counted is added now.
+        self.stats.flush();
+        self.active = Rc::new(Active::new(policy, self.stats.clone()));
+        host::set_tick_period(TICK);
+        true
+    }
+
+    fn on_tick(&mut self) {
+        self.stats.flush();
+        let mut gauges = self.active.gauges.borrow_mut();
+        let queue = || Gauges::of(&self.active.policy, &Plugin::current().0);
+        gauges.get_or_insert_with(queue).tick(self.stats.gauges());
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http::new(self.active.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Active {
+    fn new(policy: Policy, stats: Rc<Stats>) -> Self {
+        Self {
+            table: Table::new(&policy),
+            policy,
+            stats,
+            gauges: RefCell::default(),
+            draws: Cell::new(host::random_seed()),
+            line: RefCell::default(),
+            ended: Cell::new(false),
+        }
+    }
+
+    /// The next random number: `SplitMix64`.
+    pub(crate) fn draw(&self) -> u64 {
+        let state = self.draws.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.draws.set(state);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Writes a decision to the filter state, for access logs.
+    pub(crate) fn log_decision(&self, decision: &Decision<'_>) {
+        let mut line = self.line.borrow_mut();
+        line.clear();
+        if write!(line, "{decision}").is_ok() {
+            host::set_filter_state("canary.decision", &line);
+        }
+    }
+
+    /// A stream has been counted. After the plugin's end no tick comes to add that.
+    pub(crate) fn stream_ended(&self) {
+        if self.ended.get() {
+            self.stats.flush();
+        }
+    }
+}
+
+/// The plugin's name: what shared data of one plugin is kept apart by, since all plugins of a
+/// `vm_id` share it (in Istio that is all there are).
+struct Plugin(String);
+
+impl Plugin {
+    fn current() -> Self {
+        let part = |path| host::property(path).unwrap_or_default();
+        let (name, root) = (part("plugin_name"), part("plugin_root_id"));
+        Self(format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root)))
+    }
+
+    /// Keeps a good policy for the time when a bad one comes, or this VM is built anew.
+    fn keep(&self, text: &[u8]) {
+        host::set_shared_data(&format!("canary.policy/{}", self.0), text);
+    }
+
+    fn last_good(&self) -> Option<Policy> {
+        let text = host::shared_data(&format!("canary.policy/{}", self.0))?;
+        Policy::parse(&text).ok()
+    }
+
+    /// Every VM loads every policy; the first one tells of it.
+    fn once(&self, text: &[u8], tell: impl FnOnce()) {
+        let key = format!("canary.told/{}", self.0);
+        let mut hash = FnvHasher::default();
+        hash.write(text);
+        let hash = hash.finish().to_le_bytes();
+        if host::shared_data(&key).as_deref() != Some(&hash) {
+            host::set_shared_data(&key, &hash);
+            tell();
+        }
+    }
+}
+
+fn log_loaded(policy: &Policy, empty: bool) {
+    if empty {
+        log::warn!(
+            "policy empty: no rollouts, everything is stable; if you gave one, give it as a JSON \
+             text in a google.protobuf.StringValue or as a google.protobuf.Struct"
+        );
+    } else {
+        let revision = policy.revision.as_deref().unwrap_or("-");
+        let (rollouts, digest) = (policy.rollouts.len(), policy.digest);
+        log::info!("policy loaded revision={revision} rollouts={rollouts} digest={digest}");
+    }
+}
+
+fn log_problems(problems: &Problems, goes_on: &str) {
+    for problem in problems.iter().take(MAX_PROBLEMS_LOGGED) {
+        log::error!("policy problem: {problem}");
+    }
+    log::error!("policy refused problems={} serving={goes_on:?}", problems.len());
+}
