@@ -141,6 +141,12 @@ impl Split {
         range.map_or(VariantId::BASELINE, |range| range.owner)
     }
 
+    /// Each range in parts per million, `lo .. hi`, in order; together they are the whole circle.
+    pub fn ranges(&self) -> impl Iterator<Item = (u32, u32, VariantId)> {
+        let ends = self.ranges.iter().skip(1).map(|next| next.start.bucket()).chain([MILLION]);
+        self.ranges.iter().zip(ends).map(|(range, end)| (range.start.bucket(), end, range.owner))
+    }
+
     /// The one variant that holds everything, if one does.
     pub fn sole(&self) -> Option<VariantId> {
         self.weights.iter().position(|weight| *weight == Weight::ALL).map(VariantId::variant)

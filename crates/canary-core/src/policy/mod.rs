@@ -72,6 +72,3 @@ impl Policy {
         schema.to_value()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,120 @@
+//! What is done to requests and responses.
+
+mod support;
+
+use canary_core::exchange::{CodeClass, Exchange, Outcome, Stamp};
+use support::{Request, get, policy};
+
+fn with(fields: &str, rollout: &str) -> canary_core::policy::Policy {
+    policy(&format!(
+        r#"{{"version": 1, "identity": [{{"header": "x-user-id"}}]{fields}, "rollouts": [{{"name": "r",
+            "match": {{"hosts": ["shop.example.com"]}}, "baseline": {{"name": "stable"}},
+            "variants": [{{"name": "canary", "cluster": "v2", "weight": 100}}]{rollout}}}]}}"#
+    ))
+}
+
+fn stamps(policy: &canary_core::policy::Policy, request: &Request) -> Vec<String> {
+    let (_, plan) = Exchange::on_request(policy, request, 0);
+    let show = |stamp: &Stamp<'_>| match stamp {
+        Stamp::Leave => None,
+        Stamp::Set(name, value) => Some(format!("{name}={value}")),
+        Stamp::Remove(name) => Some(format!("-{name}")),
+    };
+    plan.stamps.iter().filter_map(show).collect()
+}
+
+const SPOOFED: [(&str, &str); 4] = [
+    ("x-deployment-variant", "canary"),
+    ("x-deployment-rollout", "r"),
+    ("x-deployment-cluster", "v9"),
+    ("x-user-id", "alice"),
+];
+
+fn elsewhere(headers: &[(&str, &str)]) -> Request {
+    support::request("GET", "other", "/", headers)
+}
+
+#[test]
+fn a_decision_is_stamped_over_whatever_came() {
+    let stamped = ["x-deployment-variant=canary", "x-deployment-rollout=r", "x-deployment-cluster=v2"];
+    assert_eq!(stamps(&with("", ""), &get(&[])), stamped);
+    assert_eq!(stamps(&with("", ""), &get(&SPOOFED)), stamped);
+}
+
+#[test]
+fn a_cluster_that_the_variant_does_not_name_is_removed() {
+    let policy = with("", r#", "enabled": false"#);
+    let stamped = ["x-deployment-variant=stable", "x-deployment-rollout=r"];
+    assert_eq!(stamps(&policy, &get(&[])), stamped);
+    assert_eq!(stamps(&policy, &get(&SPOOFED))[..2], stamped);
+    assert_eq!(stamps(&policy, &get(&SPOOFED))[2], "-x-deployment-cluster");
+}
+
+#[test]
+fn an_edge_removes_what_a_client_sent_where_no_rollout_matches() {
+    let removed = ["-x-deployment-variant", "-x-deployment-rollout", "-x-deployment-cluster"];
+    assert_eq!(stamps(&with("", ""), &elsewhere(&SPOOFED)), removed);
+    assert_eq!(stamps(&policy(""), &elsewhere(&SPOOFED)), removed);
+    assert_eq!(
+        stamps(&with("", ""), &elsewhere(&[])),
+        Vec::<String>::new(),
+        "nothing to remove, no host call"
+    );
+}
+
+#[test]
+fn an_inner_proxy_leaves_stamps_alone_unless_a_rollout_decides() {
+    let policy = with(r#", "role": "inner""#, r#", "enabled": false"#);
+    assert_eq!(stamps(&policy, &elsewhere(&SPOOFED)), Vec::<String>::new());
+    assert_eq!(stamps(&policy, &get(&SPOOFED)).len(), 3);
+}
+
+#[test]
+fn stamps_have_the_names_that_the_policy_gives_or_are_off() {
+    let policy = with(
+        r#", "stamp": {"request_header": "X-Side", "rollout_header": null, "cluster_header": null,
+            "response_header": null, "filter_state": false}"#,
+        "",
+    );
+    assert_eq!(stamps(&policy, &get(&SPOOFED)), ["x-side=canary"]);
+    let (mut exchange, plan) = Exchange::on_request(&policy, &get(&[]), 0);
+    assert!(!plan.log);
+    assert_eq!(exchange.on_response(&policy, b"200"), Stamp::Leave);
+}
+
+#[test]
+fn the_response_says_which_variant_served_and_is_counted_once() {
+    let policy = with("", "");
+    let (mut exchange, plan) = Exchange::on_request(&policy, &get(&[]), 0);
+    assert!(plan.log && exchange.is_served());
+    assert_eq!(exchange.on_response(&policy, b"503"), Stamp::Set("x-deployment-variant", "canary"));
+    let rollout = &policy.rollouts[0];
+    let outcome =
+        Outcome { rollout: rollout.id, variant: rollout.variants[1].id, class: CodeClass::ServerError };
+    assert_eq!(exchange.on_end(), Some(outcome));
+    assert_eq!(exchange.on_end(), None);
+}
+
+#[test]
+fn an_exchange_without_a_response_has_no_class() {
+    let policy = with("", "");
+    let (mut exchange, _) = Exchange::on_request(&policy, &get(&[]), 0);
+    assert_eq!(exchange.on_end().map(|outcome| outcome.class), Some(CodeClass::None));
+}
+
+#[test]
+fn an_exchange_that_no_rollout_decided_is_left_alone() {
+    let policy = with("", "");
+    let (mut exchange, plan) = Exchange::on_request(&policy, &elsewhere(&[]), 0);
+    assert!(!plan.log && !exchange.is_served());
+    assert_eq!(exchange.on_response(&policy, b"200"), Stamp::Leave);
+    assert_eq!(exchange.on_end(), None);
+    assert_eq!(Exchange::default().on_end(), None, "a filter ahead replied: there was no request");
+}
+
+#[test]
+fn classes_come_from_three_digits() {
+    let class = |status: &str| CodeClass::of(status.as_bytes()).as_str();
+    assert_eq!(["101", "200", "304", "499", "503"].map(class), ["1xx", "2xx", "3xx", "4xx", "5xx"]);
+    assert_eq!(["", "20", "2000", "099", "600", "2x0", "abc"].map(class), ["none"; 7]);
+}

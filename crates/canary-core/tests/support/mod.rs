@@ -1,0 +1,81 @@
+//! A request written down, and policies made short.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by several tests, which may panic"
+)]
+
+use std::borrow::Cow;
+
+use canary_core::decide::{Decision, decide};
+use canary_core::policy::Policy;
+use canary_core::request::RequestView;
+
+/// A request with these headers, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub source: Option<String>,
+}
+
+impl RequestView for Request {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
+    }
+
+    fn source_address(&self) -> Option<Cow<'_, [u8]>> {
+        self.source.as_ref().map(|source| source.as_bytes().into())
+    }
+}
+
+/// `GET host path` with these headers.
+pub fn request(method: &str, host: &str, path: &str, headers: &[(&str, &str)]) -> Request {
+    let pseudo = [(":method", method), (":authority", host), (":path", path)];
+    let headers = pseudo.iter().chain(headers);
+    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+    Request { headers: headers.collect(), source: None }
+}
+
+/// `GET shop.example.com/` with these headers.
+pub fn get(headers: &[(&str, &str)]) -> Request {
+    request("GET", "shop.example.com", "/", headers)
+}
+
+pub fn policy(text: &str) -> Policy {
+    Policy::parse(text.as_bytes()).unwrap_or_else(|problems| unwrap_failed(&problems.to_string()))
+}
+
+#[track_caller]
+#[allow(clippy::panic, reason = "a test may panic")]
+fn unwrap_failed(problems: &str) -> ! {
+    panic!("a good policy was refused:\n{problems}")
+}
+
+/// A policy with identity `x-user-id`, geo `x-geo-country` and these rollouts.
+pub fn with_rollouts(rollouts: &str) -> Policy {
+    policy(&format!(
+        r#"{{"version": 1, "identity": [{{"header": "x-user-id"}}], "geo": [{{"header": "x-geo-country"}}],
+            "rollouts": [{rollouts}]}}"#
+    ))
+}
+
+/// `rollout variant reason rule bucket`, as in access logs but for the keys.
+pub fn decided(policy: &Policy, request: &Request) -> String {
+    show(&decide(policy, request, Some(0)))
+}
+
+pub fn show(decision: &Decision<'_>) -> String {
+    let line = decision.to_string();
+    line.split(' ')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(_, value)| value)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The variant alone.
+pub fn variant<'p>(policy: &'p Policy, request: &Request) -> &'p str {
+    decide(policy, request, Some(0)).variant.map_or("-", |variant| &variant.name)
+}
