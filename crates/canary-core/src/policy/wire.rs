@@ -19,16 +19,17 @@ use schemars::JsonSchema;
 /// Declares wire structs: derives what all of them derive.
 macro_rules! wire {
     ($($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$meta])*
         #[derive(Clone, Debug, Default, Deserialize)]
         #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(deny_unknown_fields))]
         #[serde(default)]
+        $(#[$meta])*
         pub(crate) struct $name { $($(#[$field_meta])* pub(crate) $field: $type,)* }
     )*};
 }
 
 wire! {
     /// A canary policy, version 1.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["version"])))]
     struct Policy {
         /// Where the schema of this document is; ignored.
         #[serde(rename = "$schema")]
@@ -38,7 +39,7 @@ wire! {
         /// For people; ignored.
         owner: Field<Node>,
         /// The version of the policy language: 1.
-        #[cfg_attr(feature = "schema", schemars(required, extend("const" = 1)))]
+        #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
         version: Field<f64>,
         /// Which edition of the policy this is, for logs and people.
         revision: Field<String>,
@@ -58,6 +59,7 @@ wire! {
     }
 
     /// One place to look for an identity: exactly one of the fields.
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
     struct Source {
         /// A request header.
         header: Field<String>,
@@ -72,6 +74,7 @@ wire! {
     }
 
     /// One place to look for a geo: exactly one of the fields.
+    #[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
     struct GeoSource {
         /// A request header.
         header: Field<String>,
@@ -98,6 +101,7 @@ wire! {
     }
 
     /// One release in progress.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "baseline", "variants"])))]
     struct Rollout {
         /// Where the schema of this document is; ignored.
         #[serde(rename = "$schema")]
@@ -107,7 +111,7 @@ wire! {
         /// For people; ignored.
         owner: Field<Node>,
         /// Its name, unique in the policy.
-        #[cfg_attr(feature = "schema", schemars(required, regex(pattern = NAME)))]
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
         name: Field<String>,
         /// What is being released; a new release draws new users.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
@@ -121,14 +125,14 @@ wire! {
         #[serde(rename = "match")]
         matching: Field<Match>,
         /// What makes up a user's bucket; identity and geo where the policy has geo sources.
+        #[cfg_attr(feature = "schema", schemars(extend("enum" = [["identity"], ["identity", "geo"]])))]
         bucket_by: List<BucketField>,
         /// What users without identity get; the baseline by default.
         anonymous: Field<Anonymous>,
         /// What serves everyone whom no variant takes.
-        #[cfg_attr(feature = "schema", schemars(required))]
         baseline: Field<Baseline>,
         /// What is being tried; new ones are appended, never inserted.
-        #[cfg_attr(feature = "schema", schemars(required, length(min = 1, max = 64)))]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
         variants: List<Variant>,
         /// Exceptions; the first whose condition holds decides.
         rules: List<Rule>,
@@ -148,9 +152,10 @@ wire! {
     }
 
     /// The side that is in service already.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"])))]
     struct Baseline {
         /// Its name.
-        #[cfg_attr(feature = "schema", schemars(required, regex(pattern = NAME)))]
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
         name: Field<String>,
         /// The cluster that serves it.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
@@ -158,28 +163,31 @@ wire! {
     }
 
     /// A side that is being tried.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "weight"])))]
     struct Variant {
         /// Its name, unique in the rollout.
-        #[cfg_attr(feature = "schema", schemars(required, regex(pattern = NAME)))]
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
         name: Field<String>,
         /// The cluster that serves it.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
         cluster: Field<String>,
         /// Its share in percent, with at most four decimals.
-        #[cfg_attr(feature = "schema", schemars(required, range(min = 0, max = 100)))]
+        #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
         weight: Field<f64>,
     }
 
     /// An exception: either a variant or weights.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"]), extend("oneOf" = [{"required": ["variant"]}, {"required": ["weights"]}])))]
     struct Rule {
         /// Its name, unique in the rollout.
-        #[cfg_attr(feature = "schema", schemars(required, regex(pattern = NAME)))]
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
         name: Field<String>,
         /// Whom it is for; everyone by default.
         when: Field<Condition>,
         /// The side that they all get; the baseline can be one.
         variant: Field<String>,
         /// Weights in percent in place of the variants' own, on the same bucket.
+        #[cfg_attr(feature = "schema", schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 100}, "minProperties" = 1)))]
         weights: Field<BTreeMap<String, Field<f64>>>,
     }
 
@@ -214,9 +222,9 @@ wire! {
     }
 
     /// What a named value looks like: the name and exactly one of the others.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"]), extend("minProperties" = 2, "maxProperties" = 2)))]
     struct NamedText {
         /// The name of the header, cookie or parameter.
-        #[cfg_attr(feature = "schema", schemars(required))]
         name: Field<String>,
         /// It is exactly this.
         equals: Field<String>,
@@ -243,6 +251,7 @@ wire! {
         /// Variants whose users get the baseline.
         rolled_back: List<String>,
         /// Weights in percent in place of the variants' own.
+        #[cfg_attr(feature = "schema", schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 100}, "minProperties" = 1)))]
         weights: Field<BTreeMap<String, Field<f64>>>,
     }
 }

@@ -1,0 +1,218 @@
+//! Commands, options and their help: everything that a user types stands in this file.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::explain::Header;
+
+const EXAMPLES: &str = "\
+Examples:
+  canaryctl validate envoy/policies/basic.json
+  canaryctl explain envoy/policies/geo.json --header 'x-user-id: alice'
+  canaryctl render envoy/policies/basic.json --to ecds > canary.json
+  canaryctl demo
+
+Exit codes:
+  0  done: the policy is valid, the demo held
+  1  the policy has problems, each on a line of stderr; the demo did not hold
+  2  wrong usage, an unreadable file, an Envoy that cannot be started";
+
+const VALIDATE_EXAMPLES: &str = "\
+A valid policy prints its size, its digest (what Envoy's gauge
+canary_policy_info shows) and everything in a request that it believes.
+A bad one prints EVERY problem on stderr, one line each, in the words of
+Envoy's log:
+  rollouts[0].variants[1].weight: must be between 0 and 100, got 120
+
+Examples:
+  canaryctl validate policy.json
+  git show HEAD:policy.json | canaryctl validate -
+
+Exit codes:
+  0  valid
+  1  it has problems
+  2  wrong usage, or the file cannot be read";
+
+const EXPLAIN_EXAMPLES: &str = "\
+It runs the filter's own code, so Envoy decides the same. Say the request
+as it reaches the filter: the path as Envoy has normalised it, the source
+address after Envoy's trusted hops.
+
+Examples:
+  canaryctl explain policy.json --header 'x-user-id: alice' \\
+      --header 'x-geo-country: DE' --host shop.example.com --path /checkout
+  canaryctl explain policy.json --header 'cookie: uid=alice'
+  canaryctl explain policy.json --header 'x-user-id: alice' --format json
+
+The JSON keys are rollout, variant, cluster, reason, rule, bucket (per
+million) and hash (16 hex digits); null where there is none, as the variant
+of a request without identity that is drawn at random.
+Reasons: SPLIT, TARGETING_MATCH, ANONYMOUS, DISABLED, ROLLED_BACK, DEFAULT.
+
+Exit codes:
+  0  explained
+  1  the policy has problems
+  2  wrong usage, or the file cannot be read";
+
+const RENDER_EXAMPLES: &str = "\
+The policy is validated first; a bad one is not rendered. Envoy sees a
+RENAME into the directory that it watches, never a write to the file.
+
+Example:
+  canaryctl render policy.json --to ecds > dist/ecds/next &&
+      mv dist/ecds/next dist/ecds/canary.json
+
+Exit codes:
+  0  rendered
+  1  the policy has problems
+  2  wrong usage, or the file cannot be read";
+
+const DEMO_EXAMPLES: &str = "\
+Run it in the root of the repository, after `make build`; `make demo` and
+`make run` do both.
+
+Without --serve it starts a real Envoy, sends users of several countries
+through it, compares each country's share, from Envoy's own stats, with the
+policy's weight, changes a weight under load, and ends by itself.
+With --serve it goes on until Ctrl-C and loads the policy when it is saved.
+
+Examples:
+  canaryctl demo
+  canaryctl demo --serve --port 8000 --policy envoy/policies/geo.json
+
+Exit codes:
+  0  all held; with --serve, ended by Ctrl-C
+  1  the policy has problems, or something did not hold
+  2  wrong usage, or it could not start";
+
+/// Sticky canary releases inside Envoy: check policies, explain decisions, render configuration.
+#[derive(Debug, Parser)]
+#[command(name = "canaryctl", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a policy: every problem at once, and what it believes of a request
+    #[command(after_help = VALIDATE_EXAMPLES)]
+    Validate(ValidateArgs),
+    /// Say which variant a request gets, and why
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Print the JSON Schema of the policy language, for editors and CI
+    #[command(after_help = "Example:\n  canaryctl schema > canary-policy.schema.json")]
+    Schema,
+    /// Turn a policy into configuration that can be deployed
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(RenderArgs),
+    /// Show it at work in a real Envoy on this machine
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
+}
+
+/// Options of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The policy, a JSON file; `-` is stdin
+    pub policy: PathBuf,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The policy, a JSON file; `-` is stdin
+    pub policy: PathBuf,
+    /// A request header; may be repeated, and of one name the first counts
+    #[arg(long, value_name = "NAME: VALUE", value_parser = OsStringValueParser::new().try_map(Header::parse))]
+    pub header: Vec<Header>,
+    /// The request's method
+    #[arg(long, default_value = "GET")]
+    pub method: String,
+    /// The request's host, with port or without; none by default
+    #[arg(long)]
+    pub host: Option<OsString>,
+    /// The request's path; may have a query
+    #[arg(long, default_value = "/")]
+    pub path: OsString,
+    /// The address that Envoy takes for the client's
+    #[arg(long, value_name = "IP")]
+    pub source: Option<IpAddr>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// For whom output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Sentences, for people
+    Text,
+    /// One JSON object, for programs
+    Json,
+}
+
+/// Options of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The policy, a JSON file; `-` is stdin
+    pub policy: PathBuf,
+    /// What to render
+    #[arg(long, value_enum)]
+    pub to: Target,
+    /// The filter's name in Envoy's list of HTTP filters
+    #[arg(long, default_value = "canary", value_parser = NonEmptyStringValueParser::new())]
+    pub name: String,
+    /// Where Envoy finds the filter, as a path on Envoy's machine
+    #[arg(long, value_name = "PATH", default_value = crate::render::WASM)]
+    pub wasm: String,
+    /// The VM's id: filters of one id share their last good policy
+    #[arg(long, default_value = "canary")]
+    pub vm_id: String,
+    /// Let Envoy refuse (NACK) a bad policy instead of going on with the last good one
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// What a policy can be rendered to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// A `DiscoveryResponse` for Envoy's extension config discovery, as a file or from a server
+    Ecds,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Go on until Ctrl-C, and load the policy whenever it is saved
+    #[arg(long)]
+    pub serve: bool,
+    /// The policy
+    #[arg(long, value_name = "FILE", default_value = "envoy/policies/demo.json")]
+    pub policy: PathBuf,
+    /// The port of Envoy's listener on 127.0.0.1
+    #[arg(long, default_value_t = 10_000)]
+    pub port: u16,
+    /// The port of Envoy's admin interface on 127.0.0.1
+    #[arg(long, value_name = "PORT", default_value_t = 9901)]
+    pub admin_port: u16,
+    /// The Envoy to start, 1.36 or later [default: $ENVOY, else envoy on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub envoy: Option<PathBuf>,
+    /// Envoy's bootstrap
+    #[arg(long, value_name = "FILE", default_value = "envoy/envoy.yaml")]
+    pub envoy_config: PathBuf,
+    /// The filter
+    #[arg(long, value_name = "FILE", default_value = crate::render::WASM)]
+    pub wasm: PathBuf,
+    /// How many users to send from each country
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub users: u32,
+}

@@ -1,0 +1,113 @@
+//! A policy as Envoy's extension config discovery delivers it.
+
+use canary_core::policy::Policy;
+use serde_json::{Map, Value, json};
+
+/// Where the filter lies, as `make build` leaves it and `envoy/envoy.yaml` has it.
+pub const WASM: &str = "dist/canary_filter.wasm";
+
+/// The filter's root context: the same in every configuration.
+const ROOT_ID: &str = "canary";
+
+/// The least that the filter needs, callbacks first: no bodies, no trailers, no network.
+///
+/// `envoy/envoy.yaml` has the same list, with words beside it; a test compares them.
+pub const CAPABILITIES: [&str; 31] = [
+    "proxy_on_vm_start",
+    "proxy_on_configure",
+    "proxy_on_tick",
+    "proxy_on_context_create",
+    "proxy_on_request_headers",
+    "proxy_on_response_headers",
+    "proxy_on_log",
+    "proxy_on_done",
+    "proxy_on_delete",
+    "proxy_log",
+    "proxy_get_log_level",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_get_buffer_bytes",
+    "proxy_get_header_map_pairs",
+    "proxy_get_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_get_property",
+    "proxy_set_property",
+    "proxy_get_shared_data",
+    "proxy_set_shared_data",
+    "proxy_define_metric",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_write",
+    "proc_exit",
+    "random_get",
+];
+
+/// What a deployment decides beside the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The filter's name in Envoy's list of HTTP filters, so the resource's.
+    pub name: String,
+    /// Where Envoy finds the filter.
+    pub wasm: String,
+    /// Filters of one VM id share their last good policy.
+    pub vm_id: String,
+    /// Whether Envoy refuses a bad policy, instead of going on with the last good one.
+    pub strict: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { name: "canary".into(), wasm: WASM.into(), vm_id: "canary".into(), strict: false }
+    }
+}
+
+/// A `DiscoveryResponse` with the policy, its text verbatim; a bad one is rendered too, for
+/// those who want to see what comes of it.
+pub fn ecds(policy: &str, options: &Options) -> Value {
+    // Without --strict Envoy's own environment decides, as in envoy/envoy.yaml.
+    let environment = if options.strict {
+        json!({"key_values": {"CANARY_STRICT": "1"}})
+    } else {
+        json!({"host_env_keys": ["CANARY_STRICT"]})
+    };
+    let capabilities: Map<String, Value> =
+        CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+    let config = json!({
+        "name": options.name,
+        "root_id": ROOT_ID,
+        // Deprecated, and yet the only setting under which requests are served while a VM dies.
+        "fail_open": true,
+        "vm_config": {
+            "vm_id": options.vm_id,
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": options.wasm}},
+            "environment_variables": environment,
+        },
+        "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": policy},
+        "capability_restriction_config": {"allowed_capabilities": capabilities},
+    });
+    json!({
+        "version_info": version(policy),
+        "resources": [{
+            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": options.name,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": config,
+            },
+        }],
+    })
+}
+
+/// The revision, where there is one, and the digest.
+fn version(policy: &str) -> String {
+    match Policy::parse(policy.as_bytes()) {
+        Ok(Policy { revision: Some(revision), digest, .. }) => format!("{revision}+{digest}"),
+        Ok(policy) => policy.digest.to_string(),
+        Err(problems) => format!("invalid-{}", problems.len()),
+    }
+}
