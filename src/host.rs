@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "the calls into the host; nothing else in the filter needs it")]
 
 use std::cell::Cell;
-use std::ptr::null_mut;
+use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
 use crate::header_map::HeaderMap;
@@ -261,7 +261,8 @@ fn fetch(
     }
     // SAFETY: the host got `data` from this VM's `proxy_on_memory_allocate(len)`, which gives
     // a boxed slice of `len` bytes, filled it, and gives it to us.
-    Ok(Some(unsafe { Vec::from_raw_parts(data, len, len) }))
+    let bytes = unsafe { Box::from_raw(slice_from_raw_parts_mut(data, len)) };
+    Ok(Some(bytes.into_vec()))
 }
 
 /// Logs the first refusal of each VM: one is news, a thousand a second are an outage.

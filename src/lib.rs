@@ -30,9 +30,15 @@ thread_local! {
     static STATS: Rc<Stats> = Rc::default();
 }
 
-proxy_wasm::main! {{
-    host::start_logging();
-    proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> {
-        Box::new(Root::new(STATS.with(Rc::clone)))
-    });
-}}
+/// The module's entry, in a module of its own since the SDK's macro gives it no documentation.
+#[allow(missing_docs, reason = "the macro's function")]
+mod entry {
+    use super::{Rc, Root, RootContext, STATS, host};
+
+    proxy_wasm::main! {{
+        host::start_logging();
+        proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> {
+            Box::new(Root::new(STATS.with(Rc::clone)))
+        });
+    }}
+}
