@@ -131,6 +131,7 @@ fmt-check: rust-components
 lint: rust-target rust-components ## Run clippy, natively and for Wasm
 	@$(say) "lints"
 	@cargo clippy $(quiet) --locked --workspace --all-targets -- -D warnings
+	@cargo clippy $(quiet) --locked --bench cost -- -D warnings
 	@cargo clippy $(quiet) --locked --target $(WASM_TARGET) -p canary-filter -p canary-core -- -D warnings
 
 .PHONY: rust-components
@@ -164,7 +165,7 @@ size: wasm
 .PHONY: fuzz-check
 fuzz-check:
 	@$(say) "fuzz targets compile"
-	@cargo check $(quiet) --locked --manifest-path fuzz/Cargo.toml
+	@cargo check $(quiet) --locked --no-default-features --manifest-path fuzz/Cargo.toml
 
 .PHONY: ci
 ci: ## Everything that must hold before a merge

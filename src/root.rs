@@ -71,7 +71,10 @@ impl RootContext for Root {
             Ok(policy) => {
                 self.stats.count("canary_policy_loads_total");
                 plugin.keep(&text);
-                plugin.once(&text, || log_loaded(&policy, text.is_empty()));
+                match text.trim_ascii() {
+                    [] => plugin.once(Told::Empty, &[], log_empty),
+                    text => plugin.once(Told::Loaded, text, || log_loaded(&policy)),
+                }
                 policy
             }
             Err(problems) => {
@@ -79,11 +82,11 @@ impl RootContext for Root {
                 let strict = host::environment_is("CANARY_STRICT", "1");
                 let last_good = if strict { None } else { plugin.last_good() };
                 let goes_on = match &last_good {
-                    _ if strict => "none, refused (CANARY_STRICT=1)",
+                    _ if strict => "what Envoy served before (CANARY_STRICT=1)",
                     Some(_) => "the last good policy",
                     None => "no rollouts, there is no good policy yet",
                 };
-                plugin.once(&text, || log_problems(&problems, goes_on));
+                plugin.once(Told::Refused, &text, || log_problems(&problems, goes_on));
                 if strict {
                     self.stats.flush();
                     return false;
@@ -174,30 +177,46 @@ impl Plugin {
         Policy::parse(&text).ok()
     }
 
-    /// Every VM loads every policy; the first one tells of it.
-    fn once(&self, text: &[u8], tell: impl FnOnce()) {
-        let key = format!("canary.told/{}", self.0);
+    /// Every VM loads every policy; the first one tells of it. What was told is told again
+    /// only after the opposite: a policy that is mended and broken anew is news. Being empty is
+    /// apart, since at boot every VM loads the default configuration first.
+    fn once(&self, what: Told, text: &[u8], tell: impl FnOnce()) {
+        let key = |what: Told| format!("canary.told.{what:?}/{}", self.0);
         let mut hash = FnvHasher::default();
         hash.write(text);
         let hash = hash.finish().to_le_bytes();
-        if host::shared_data(&key).as_deref() != Some(&hash) {
-            host::set_shared_data(&key, &hash);
-            tell();
+        if host::shared_data(&key(what)).as_deref() == Some(&hash) {
+            return;
         }
+        host::set_shared_data(&key(what), &hash);
+        match what {
+            Told::Loaded => host::set_shared_data(&key(Told::Refused), &[]),
+            Told::Refused => host::set_shared_data(&key(Told::Loaded), &[]),
+            Told::Empty => {}
+        }
+        tell();
     }
 }
 
-fn log_loaded(policy: &Policy, empty: bool) {
-    if empty {
-        log::warn!(
-            "policy empty: no rollouts, everything is stable; if you gave one, give it as a JSON \
-             text in a google.protobuf.StringValue or as a google.protobuf.Struct"
-        );
-    } else {
-        let revision = policy.revision.as_deref().unwrap_or("-");
-        let (rollouts, digest) = (policy.rollouts.len(), policy.digest);
-        log::info!("policy loaded revision={revision} rollouts={rollouts} digest={digest}");
-    }
+/// What can be told of a policy.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Loaded,
+    Refused,
+    Empty,
+}
+
+fn log_empty() {
+    log::warn!(
+        "policy empty: no rollouts, everything is stable; if you gave one, give it as a JSON text \
+         in a google.protobuf.StringValue or as a google.protobuf.Struct"
+    );
+}
+
+fn log_loaded(policy: &Policy) {
+    let revision = policy.revision.as_deref().unwrap_or("-");
+    let (rollouts, digest) = (policy.rollouts.len(), policy.digest);
+    log::info!("policy loaded revision={revision} rollouts={rollouts} digest={digest}");
 }
 
 fn log_problems(problems: &Problems, goes_on: &str) {

@@ -1,0 +1,121 @@
+//! The built filter in a real Envoy: what users are promised, seen from outside.
+//!
+//! `ENVOY` names the binary and `CANARY_WASM` the filter (`make test` sets both). Without them
+//! every test is listed as ignored and a line says why; with `CI=true` that is a failure.
+//! Each test boots an Envoy of its own on free ports, so any two can run side by side.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod anonymous;
+mod bad_policy;
+mod boot;
+mod compose;
+mod counts;
+mod dead_vm;
+mod demo;
+mod differential;
+mod empty;
+mod hostile;
+mod hot_updates;
+mod inner;
+mod istio;
+mod ramp;
+mod rollback;
+mod scene;
+mod spoof;
+mod strict;
+mod workers;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// Each Envoy has threads of its own: more at a time would only wait for each other.
+const AT_ONCE: usize = 2;
+
+/// The one test that needs a third thing.
+const EXPLAIN: &str = "differential::canaryctl_explains_what_envoy_does";
+
+/// Tests by their functions' names.
+macro_rules! trials {
+    ($($module:ident::$test:ident,)*) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || {
+            $module::$test();
+            Ok(())
+        })),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    // The long ones first, so that none of them runs alone at the end.
+    let mut trials = trials![
+        hot_updates::no_request_fails_and_nobody_moves_while_policies_are_pushed_under_load,
+        differential::envoy_decides_as_the_core_under_the_example_policies,
+        differential::canaryctl_explains_what_envoy_does,
+        ramp::a_renamed_file_changes_the_share_within_a_second,
+        rollback::a_rollback_moves_the_variants_users_to_the_baseline_and_nobody_else,
+        rollback::gauges_of_a_rollout_that_left_the_policy_go_to_zero,
+        workers::two_workers_agree_with_each_other_and_with_the_core,
+        demo::the_demo_stamps_logs_and_counts_as_the_core_decides,
+        bad_policy::a_bad_policy_leaves_the_last_good_one_serving,
+        bad_policy::each_problem_is_logged_once_and_not_by_every_vm,
+        bad_policy::a_vm_built_anew_takes_over_the_last_good_policy,
+        boot::the_default_configuration_serves_before_there_is_a_policy,
+        boot::a_bad_policy_at_boot_means_all_stable_until_a_good_one_comes,
+        boot::problems_of_a_policy_at_boot_are_logged_once,
+        strict::a_strict_filter_refuses_a_bad_policy_and_keeps_the_old_one,
+        strict::a_refused_policy_at_boot_leaves_the_default_configuration,
+        strict::a_policy_rendered_strict_refuses_without_the_environment,
+        anonymous::at_100_percent_those_without_identity_follow,
+        anonymous::below_100_percent_those_without_identity_stay_on_stable,
+        spoof::a_client_cannot_stamp_itself_into_the_canary,
+        spoof::a_client_cannot_stamp_itself_where_there_are_no_rollouts,
+        spoof::the_filter_itself_removes_stamps_where_nothing_else_does,
+        dead_vm::a_dead_vm_serves_stable_whatever_a_client_stamps,
+        hostile::no_bytes_of_a_client_stop_the_filter,
+        counts::stats_equal_the_requests_sent,
+        counts::a_request_in_flight_is_counted_though_its_vm_is_replaced,
+        counts::a_client_that_goes_away_counts_as_no_response,
+        istio::the_wasm_plugins_configuration_decides_as_istio_sends_it,
+        empty::no_configuration_is_all_stable_and_warned_about_once,
+        empty::an_object_as_a_string_value_is_all_stable_or_refused,
+        compose::the_rewritten_bootstrap_of_the_container_serves,
+        inner::an_inner_proxy_keeps_the_stamps_of_rollouts_that_it_does_not_know,
+    ];
+    let skipped = skipped();
+    for (what, why) in &skipped {
+        eprintln!("skipped: {what}: run make test ({why})");
+    }
+    if !skipped.is_empty() && std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        eprintln!("with CI=true nothing may be skipped");
+        return ExitCode::FAILURE;
+    }
+    let is_skipped = |trial: &Trial| skipped.iter().any(|(what, _)| *what == "e2e" || *what == trial.name());
+    trials = trials
+        .into_iter()
+        .map(|trial| {
+            let ignored = is_skipped(&trial);
+            trial.with_ignored_flag(ignored)
+        })
+        .collect();
+    // Asked to run what is ignored, there is still nothing to run it with.
+    arguments.ignored = false;
+    arguments.include_ignored = false;
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What cannot be run here, all of it or a test, and why.
+fn skipped() -> Vec<(&'static str, String)> {
+    if let Some(missing) = scene::missing() {
+        return vec![("e2e", format!("{missing} not set"))];
+    }
+    let explain = differential::canaryctl().is_none().then(|| "canaryctl is not built".to_owned());
+    explain.map(|why| (EXPLAIN, why)).into_iter().collect()
+}
