@@ -1,5 +1,14 @@
 //! Deciding takes nothing from the heap. One test alone in its process, since it counts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "a test may panic"
+)]
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod support;

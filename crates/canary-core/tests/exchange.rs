@@ -1,5 +1,15 @@
 //! What is done to requests and responses.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "a test may panic"
+)]
+
 mod support;
 
 use canary_core::exchange::{CodeClass, Exchange, Outcome, Stamp};
