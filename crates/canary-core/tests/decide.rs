@@ -332,7 +332,7 @@ fn the_effective_weights_are_what_is_served_now() {
 fn any_bytes_of_a_request_are_decided() {
     let policy = with_rollouts(CHECKOUT);
     let mut request = user("alice", "DE");
-    for value in [&b"\xff\xfe"[..], b"", b"a\0b", &[b'x'; 60_000]] {
+    for value in [&b"\xff\xfe"[..], b"", b"a\0b", &vec![b'x'; 60_000]] {
         for header in 0..request.headers.len() {
             let mut request = request.clone();
             request.headers[header].1 = value.to_vec();
