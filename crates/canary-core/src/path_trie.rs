@@ -3,6 +3,9 @@
 
 use fnv::FnvHashMap;
 
+/// A prefix has at most this many segments: each is a step of a look-up and a node in memory.
+const MAX_SEGMENTS: usize = 32;
+
 /// What belongs to the prefixes of paths.
 #[derive(Clone, Debug)]
 pub struct PathTrie<T> {
@@ -22,6 +25,8 @@ pub(crate) fn check_prefix(raw: &str) -> Result<(), &'static str> {
         Err("a path that begins with `/`")
     } else if raw.len() > 1024 {
         Err("at most 1,024 characters")
+    } else if depth(raw) > MAX_SEGMENTS {
+        Err("at most 32 segments")
     } else if !raw.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#')) {
         Err("visible ASCII without `?` and `#`: the query is no part of the path")
     } else {
@@ -65,6 +70,11 @@ impl<T> PathTrie<T> {
         }
         best
     }
+}
+
+/// How many nodes a prefix takes at most in a trie.
+pub(crate) fn depth(prefix: &str) -> usize {
+    segments(prefix.as_bytes()).count()
 }
 
 /// What stands behind each slash; nothing where the path does not begin with one.

@@ -2,7 +2,7 @@
 
 use crate::bucket::{MILLION, Salt};
 use crate::condition::Condition;
-use crate::split::{Split, VariantId, Weight};
+use crate::split::{Split, VariantId};
 
 /// One release in progress, checked: its variants exist and its weights fit.
 #[derive(Clone, Debug)]
@@ -101,18 +101,5 @@ impl Rollout {
         let taken: u32 = weights.clone().map(|(_, ppm)| ppm).sum();
         let baseline = self.variants.first().map(|baseline| (baseline, MILLION - taken));
         baseline.into_iter().chain(weights)
-    }
-}
-
-impl Weight {
-    /// The weights of a rollout's variants where some are replaced.
-    pub(crate) fn replaced(weights: &[Self], by: &[(VariantId, Self)]) -> Box<[Self]> {
-        let mut weights: Box<[Self]> = weights.into();
-        for (id, weight) in by {
-            if let Some(place) = id.slot().checked_sub(1).and_then(|i| weights.get_mut(i)) {
-                *place = *weight;
-            }
-        }
-        weights
     }
 }

@@ -11,7 +11,7 @@ use fnv::FnvHashMap;
 
 use crate::facts::Facts;
 use crate::host_set::{HostMap, HostPattern};
-use crate::path_trie::PathTrie;
+use crate::path_trie::{PathTrie, depth};
 use crate::request::RequestView;
 use crate::rollout::RolloutId;
 
@@ -57,12 +57,14 @@ struct Methods {
 // impl Match
 
 impl Match {
-    /// How many entries the match takes in [`Routes`].
-    pub fn combinations(&self) -> usize {
-        let len = |list: Option<usize>| list.unwrap_or(1);
-        len(self.hosts.as_ref().map(Vec::len))
-            .saturating_mul(len(self.path_prefixes.as_ref().map(Vec::len)))
-            .saturating_mul(len(self.methods.as_ref().map(Vec::len)))
+    /// How much room the match takes in [`Routes`]: for each host, the segments of each
+    /// prefix and, behind each prefix, the methods.
+    pub fn size(&self) -> usize {
+        let hosts = self.hosts.as_ref().map_or(1, Vec::len);
+        let methods = self.methods.as_ref().map_or(1, Vec::len);
+        let prefixes = each_text(self.path_prefixes.as_deref());
+        let paths: usize = prefixes.map(|prefix| prefix.map_or(0, depth) + methods).sum();
+        hosts.saturating_mul(paths)
     }
 
     fn each_host(&self) -> impl Iterator<Item = Option<&HostPattern>> {
@@ -112,7 +114,8 @@ impl Routes {
     /// Who takes every request of a rollout before it, where that is so.
     ///
     /// A prefix is never covered whole by longer ones, nor a host by others; but `/`
-    /// covers every path, so it leaves nothing to a match without prefixes.
+    /// covers every path, so it leaves nothing to a match without prefixes (but `OPTIONS *`,
+    /// which nobody releases).
     pub fn shadowed_by(&self, wanted: &Match) -> Option<RolloutId> {
         if wanted.path_prefixes.is_some() {
             return None;

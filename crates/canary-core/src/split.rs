@@ -77,6 +77,17 @@ impl Weight {
     pub const fn ppm(self) -> u32 {
         self.0
     }
+
+    /// The weights of a rollout's variants where some are replaced.
+    pub(crate) fn replaced(weights: &[Self], by: &[(VariantId, Self)]) -> Box<[Self]> {
+        let mut weights: Box<[Self]> = weights.into();
+        for (id, weight) in by {
+            if let Some(place) = id.slot().checked_sub(1).and_then(|i| weights.get_mut(i)) {
+                *place = *weight;
+            }
+        }
+        weights
+    }
 }
 
 /// Percent, with no more decimals than it needs.
@@ -160,17 +171,17 @@ impl Split {
 
 /// The pieces of each variant with a weight, in order and disjoint.
 fn anchored(weights: &[Weight]) -> Vec<Piece> {
-    let anchors = || (0..weights.len()).map(anchor);
+    let anchors: Vec<u32> = (0..weights.len()).map(anchor).collect();
     let mut taken = Vec::new();
     let mut rest = Vec::new();
-    for (i, (lo, weight)) in anchors().zip(weights).enumerate() {
-        let end = anchors().filter(|other| *other > lo).min().unwrap_or(MILLION);
+    for (i, (lo, weight)) in anchors.iter().copied().zip(weights).enumerate() {
+        let end = anchors.iter().copied().filter(|other| *other > lo).min().unwrap_or(MILLION);
         let fits = weight.ppm().min(end - lo);
         let owner = VariantId::variant(i);
         take(&mut taken, Piece { lo, hi: lo + fits, owner });
         rest.push((owner, end, weight.ppm() - fits));
     }
-    for (owner, from, mut need) in rest {
+    for (owner, from, mut need) in rest.into_iter().filter(|(_, _, need)| *need > 0) {
         for (lo, hi) in free_from(&taken, from) {
             let size = need.min(hi - lo);
             take(&mut taken, Piece { lo, hi: lo + size, owner });
@@ -201,10 +212,7 @@ fn free_from(taken: &[Piece], from: u32) -> Vec<(u32, u32)> {
 ///
 /// Exact: 64 variants need at most six binary digits, and 2^6 divides a million.
 fn anchor(index: usize) -> u32 {
-    (0..u32::from(u16::MAX).count_ones())
-        .filter(|bit| index >> bit & 1 == 1)
-        .map(|bit| MILLION >> (bit + 1))
-        .sum()
+    (0..MAX_VARIANTS.ilog2()).filter(|bit| index >> bit & 1 == 1).map(|bit| MILLION >> (bit + 1)).sum()
 }
 
 #[cfg(test)]

@@ -330,9 +330,73 @@ fn a_product_of_lists_that_would_fill_the_memory_is_refused() {
     assert_eq!(
         problems(&rollout(&matching)),
         [
-            "rollouts: hosts times path_prefixes times methods must be at most 100000 over all rollouts, got 160000"
+            "rollouts: hosts times (segments of path_prefixes and methods behind each) must be at most 100000 over all rollouts, got 320000"
         ]
     );
+}
+
+#[test]
+fn long_prefixes_count_by_their_segments() {
+    let hosts: Vec<String> = (0..200).map(|i| format!("\"h{i}\"")).collect();
+    let prefixes: Vec<String> = (0..20).map(|i| format!("\"/{i}{}\"", "/a".repeat(31))).collect();
+    let matching = format!(
+        r#", "match": {{"hosts": [{}], "path_prefixes": [{}]}}"#,
+        hosts.join(","),
+        prefixes.join(",")
+    );
+    let found = problems(&rollout(&matching));
+    assert!(found[0].ends_with("got 132000"), "{found:?}");
+    assert_eq!(
+        problems(&rollout(&format!(r#", "match": {{"path_prefixes": ["{}"]}}"#, "/a".repeat(33)))),
+        [format!(
+            r#"rollouts[0].match.path_prefixes[0]: must be at most 32 segments, got "{}"…"#,
+            "/a".repeat(32)
+        )]
+    );
+}
+
+#[test]
+fn what_is_over_a_limit_is_not_looked_into() {
+    let items = vec!["1"; 10_001].join(",");
+    let text = format!(r#"{{"version": 1, "rollouts": [{items}], "nonsense": 1}}"#);
+    assert_eq!(problems(&text), ["rollouts: must have at most 10000 entries, got 10001"]);
+}
+
+#[test]
+fn a_policy_of_nothing_but_problems_does_not_fill_the_memory() {
+    let long = "k".repeat(400_000);
+    let unknown: Vec<String> = (0..9_000).map(|i| format!(r#""{i}":1"#)).collect();
+    let text =
+        format!(r#"{{"version": 1, "{long}": {{{0}}}, "state": {{"{long}": {{{0}}}}}}}"#, unknown.join(","));
+    let told = problems(&text);
+    assert!(told.iter().map(String::len).sum::<usize>() < 3 << 20, "{}", told.len());
+    assert!(told.iter().any(|line| line.contains(&format!("[\"{}\"…]", "k".repeat(64)))), "{:?}", told[0]);
+    assert!(told.last().unwrap().starts_with("and "), "{:?}", told.last());
+}
+
+#[test]
+fn a_list_of_names_in_a_problem_is_short_and_stays_on_its_line() {
+    let variants: Vec<String> = (0..20).map(|i| format!(r#"{{"name": "v{i}", "weight": 1}}"#)).collect();
+    let text = format!(
+        r#"{{"version": 1, "rollouts": [{{"name": "r", "baseline": {{"name": "a\nerror: forged"}},
+            "variants": [{}], "rules": [{{"name": "x", "variant": "y"}}]}}]}}"#,
+        variants.join(",")
+    );
+    assert_eq!(
+        problems(&text),
+        [
+            r#"rollouts[0].baseline.name: must be 1 to 64 characters of `[A-Za-z0-9._-]`, got "a\nerror: forged""#,
+            r#"rollouts[0].rules[0].variant: must be one of v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, …, got "y""#,
+        ]
+    );
+}
+
+#[test]
+fn at_most_sixteen_places_are_searched_for_an_identity() {
+    let sources: Vec<String> = (0..17).map(|i| format!(r#"{{"header": "x-{i}"}}"#)).collect();
+    let text =
+        rollout("").replace(r#""rollouts""#, &format!(r#""identity": [{}], "rollouts""#, sources.join(",")));
+    assert_eq!(problems(&text), ["identity: must have at most 16 entries, got 17"]);
 }
 
 #[test]

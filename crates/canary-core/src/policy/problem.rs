@@ -23,9 +23,19 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Everything that is wrong with one policy, in the order in which it was found.
+/// Everything that is wrong with one policy, in the order in which it was found. A policy
+/// that is nothing but problems does not fill the memory: what is over a mebibyte of text is
+/// only counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    told: Vec<Problem>,
+    /// The length of all texts.
+    bytes: usize,
+    untold: usize,
+}
+
+/// The room for the texts of [`Problems`], in bytes.
+const MAX_TEXT: usize = 1 << 20;
 
 impl<'a> Path<'a> {
     /// A member of the object here.
@@ -45,7 +55,7 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |key: &str| {
             let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$');
-            !key.is_empty() && key.bytes().all(legal)
+            (1..=LONGEST).contains(&key.len()) && key.bytes().all(legal)
         };
         match self {
             Path::Root => f.write_str("policy"),
@@ -61,27 +71,35 @@ impl fmt::Display for Path<'_> {
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, path: &Path<'_>, message: impl fmt::Display) {
-        self.0.push(Problem { path: path.to_string(), message: message.to_string() });
+        if self.bytes > MAX_TEXT {
+            self.untold += 1;
+            return;
+        }
+        let problem = Problem { path: path.to_string(), message: message.to_string() };
+        self.bytes += problem.path.len() + problem.message.len();
+        self.told.push(problem);
     }
 
     /// A policy that could not be read at all.
     pub fn unreadable() -> Self {
-        Self(vec![Problem { path: Path::Root.to_string(), message: "could not be read".to_owned() }])
+        let mut problems = Self::default();
+        problems.add(&Path::Root, "could not be read");
+        problems
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.told.is_empty()
     }
 
     /// How many things are wrong.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.told.len() + self.untold
     }
 
-    /// Each of them.
+    /// Each of them that has a text: all but those over the limit.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+        self.told.iter()
     }
 }
 
@@ -102,15 +120,21 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problem| writeln!(f, "{problem}"))
+        self.told.iter().try_for_each(|problem| writeln!(f, "{problem}"))?;
+        if self.untold > 0 {
+            writeln!(f, "and {} more", self.untold)?;
+        }
+        Ok(())
     }
 }
 
 impl std::error::Error for Problems {}
 
+/// A text from a policy is cut to this many characters in a message.
+const LONGEST: usize = 64;
+
 /// A text from a policy as it may stand in a message: quoted, escaped, and not too long.
 pub(super) fn quote(text: &str) -> String {
-    const LONGEST: usize = 64;
     match text.char_indices().nth(LONGEST).and_then(|(at, _)| text.get(..at)) {
         Some(head) => format!("{head:?}…"),
         None => format!("{text:?}"),

@@ -37,7 +37,8 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// Reads a JSON text; notes what is wrong with it as a whole.
+    /// Reads a JSON text; notes what is wrong with it as a whole. What is over a limit is
+    /// not looked into any further.
     pub(super) fn parse(text: &[u8], problems: &mut Problems) -> Option<Self> {
         if text.len() > MAX_BYTES {
             let message = format!("must be at most 1 MiB, got {} bytes", text.len());
@@ -45,10 +46,7 @@ impl Node {
             return None;
         }
         match serde_json::from_slice::<Self>(text) {
-            Ok(mut node) => {
-                node.check(&Path::Root, 1, problems);
-                Some(node)
-            }
+            Ok(mut node) => node.check(&Path::Root, 1, problems).then_some(node),
             Err(error) => {
                 problems.add(&Path::Root, format!("must be JSON: {error}"));
                 None
@@ -56,30 +54,33 @@ impl Node {
         }
     }
 
-    /// Reports duplicate keys and what is over the limits, and takes it out.
-    fn check(&mut self, path: &Path<'_>, depth: usize, problems: &mut Problems) {
+    /// Reports duplicate keys and takes them out; reports what is over the limits, and says
+    /// whether nothing is.
+    fn check(&mut self, path: &Path<'_>, depth: usize, problems: &mut Problems) -> bool {
         let len = match self {
             Self::List(list) => list.len(),
             Self::Object(members) => members.len(),
-            _ => return,
+            _ => return true,
         };
         if depth > MAX_DEPTH {
-            return problems.add(path, format!("must be nested at most {MAX_DEPTH} deep"));
+            problems.add(path, format!("must be nested at most {MAX_DEPTH} deep"));
+            return false;
         }
-        if len > MAX_ENTRIES {
+        let mut fits = len <= MAX_ENTRIES;
+        if !fits {
             problems.add(path, format!("must have at most {MAX_ENTRIES} entries, got {len}"));
         }
         match self {
             Self::List(list) => {
                 for (index, node) in list.iter_mut().enumerate() {
-                    node.check(&path.index(index), depth + 1, problems);
+                    fits &= node.check(&path.index(index), depth + 1, problems);
                 }
             }
             Self::Object(members) => {
                 let mut seen = Bytes::default();
                 members.retain_mut(|(key, node)| {
                     let path = path.key(key);
-                    node.check(&path, depth + 1, problems);
+                    fits &= node.check(&path, depth + 1, problems);
                     let first = seen.insert(key.as_bytes().into());
                     if !first {
                         problems.add(&path, "duplicate key");
@@ -89,6 +90,7 @@ impl Node {
             }
             _ => {}
         }
+        fits
     }
 
     /// 52 bits that stand for the content: layout and the order of members do not matter.

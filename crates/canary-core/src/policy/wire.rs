@@ -47,8 +47,10 @@ wire! {
         /// inner proxy leaves them alone unless a rollout here decides.
         role: Field<Role>,
         /// Where a user's identity is found; the first source with a value wins.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
         identity: List<Source>,
         /// Where a user's geo is found; the first source with a known one wins.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
         geo: List<GeoSource>,
         /// The headers that carry a decision.
         stamp: Field<Stamp>,

@@ -18,8 +18,8 @@ use crate::route::{Match, Routes};
 
 use rollout::Scope;
 
-/// All hosts times prefixes times methods of a policy.
-const MAX_COMBINATIONS: usize = 100_000;
+/// The largest sum of all [`Match::size`]s of a policy: some 20 MB in each worker.
+const MAX_MATCHES: usize = 100_000;
 
 /// Checks a whole policy; `None` only beside a problem.
 pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) -> Option<Policy> {
@@ -89,11 +89,11 @@ fn routes(
     problems: &mut Problems,
 ) -> Option<Routes> {
     let matches = || matches.iter().filter_map(|(index, wanted)| Some((*index, wanted.as_ref()?)));
-    let combinations: usize = matches().map(|(_, wanted)| wanted.combinations()).sum();
-    if combinations > MAX_COMBINATIONS {
+    let size = matches().fold(0, |sum: usize, (_, wanted)| sum.saturating_add(wanted.size()));
+    if size > MAX_MATCHES {
         let message = format!(
-            "hosts times path_prefixes times methods must be at most {MAX_COMBINATIONS} over all \
-             rollouts, got {combinations}"
+            "hosts times (segments of path_prefixes and methods behind each) must be at most \
+             {MAX_MATCHES} over all rollouts, got {size}"
         );
         problems.add(at, message);
         return None;

@@ -125,7 +125,7 @@ fn variants(wire: &wire::Rollout, at: &Path<'_>, problems: &mut Problems) -> Vec
     if !(1..=MAX_VARIANTS).contains(&len) {
         problems.add(&list, format!("must have 1 to {MAX_VARIANTS} entries, got {len}"));
     }
-    let variants = entries(&wire.variants);
+    let variants = entries(&wire.variants).take(MAX_VARIANTS);
     let variants = variants.filter_map(|(index, wire)| {
         side(VariantId::variant(index), &wire.name, &wire.cluster, &list.index(index), problems)
     });
@@ -136,13 +136,12 @@ fn variants(wire: &wire::Rollout, at: &Path<'_>, problems: &mut Problems) -> Vec
 fn weights(wire: &wire::Rollout, at: &Path<'_>, problems: &mut Problems) -> Option<Vec<Weight>> {
     let list = at.key("variants");
     let mut weights = Vec::new();
-    for (index, variant) in entries(&wire.variants) {
+    for (index, variant) in entries(&wire.variants).take(MAX_VARIANTS) {
         let at = list.index(index);
         let percent = variant.weight.required(&at, "weight", problems);
         weights.extend(percent.and_then(|percent| weights::weight(*percent, &at.key("weight"), problems)));
     }
-    let all = wire.variants.given()?.len();
-    (weights.len() == all && all <= MAX_VARIANTS).then_some(weights)
+    (weights.len() == wire.variants.given()?.len()).then_some(weights)
 }
 
 fn sides(baseline: Variant, variants: Vec<Variant>, state: &State) -> Box<[Variant]> {

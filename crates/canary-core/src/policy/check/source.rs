@@ -29,6 +29,9 @@ pub(super) fn geos(list: &List<wire::GeoSource>, at: &Path<'_>, problems: &mut P
     })
 }
 
+/// A list of sources is walked for each request that has none of them.
+const MAX_SOURCES: usize = 16;
+
 /// Checks a list of sources, each of which has exactly one place. `read` gives what it
 /// found, whether it reported something, and the names of the places.
 fn sources<T>(
@@ -38,8 +41,12 @@ fn sources<T>(
     read: impl Fn(&T, &Path<'_>, &mut Problems) -> (Vec<Source>, bool, &'static str),
 ) -> Box<[Source]> {
     text::not_empty(list, at, problems);
+    let len = list.given().map_or(0, Vec::len);
+    if len > MAX_SOURCES {
+        problems.add(at, format!("must have at most {MAX_SOURCES} entries, got {len}"));
+    }
     let mut sources = Vec::new();
-    for (index, source) in entries(list) {
+    for (index, source) in entries(list).take(MAX_SOURCES) {
         let at = at.index(index);
         let before = problems.len();
         let (mut found, bad, places) = read(source, &at, problems);

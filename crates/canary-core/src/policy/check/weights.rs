@@ -2,24 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use super::text;
 use crate::policy::problem::{Path, Problems, number, quote};
 use crate::policy::reader::Field;
 use crate::policy::wire;
-use crate::split::{Split, VariantId, Weight};
+use crate::split::{MAX_VARIANTS, Split, VariantId, Weight};
 
 /// The names of a rollout's sides, good or bad, so that references can be followed
 /// whatever else is wrong.
 pub(super) struct Names<'w> {
     baseline: Option<&'w str>,
     variants: Vec<Option<&'w str>>,
+    /// A name that could not be read may be the one that a reference means.
+    all_known: bool,
 }
 
 impl<'w> Names<'w> {
     pub(super) fn of(rollout: &'w wire::Rollout) -> Self {
         let baseline = rollout.baseline.given().and_then(|baseline| baseline.name.given());
-        let variants = rollout.variants.given().into_iter().flatten();
+        let list = rollout.variants.given().map_or(&[][..], Vec::as_slice);
+        let variants = list.iter().take(MAX_VARIANTS);
         let variants = variants.map(|variant| Some(variant.given()?.name.given()?.as_str()));
-        Self { baseline: baseline.map(String::as_str), variants: variants.collect() }
+        let variants: Vec<_> = variants.collect();
+        let all_known =
+            baseline.is_some() && list.len() == variants.len() && variants.iter().all(Option::is_some);
+        Self { baseline: baseline.map(String::as_str), variants, all_known }
     }
 
     /// Reports names that stand twice.
@@ -65,14 +72,22 @@ impl<'w> Names<'w> {
         problems: &mut Problems,
     ) -> Option<VariantId> {
         let found = self.variants.iter().position(|other| *other == Some(name));
-        // Where a name could not be read, it may be the one that is meant.
-        let all_known = self.variants.iter().all(Option::is_some) && self.baseline.is_some();
-        if found.is_none() && all_known {
-            let known: Vec<_> = also.into_iter().chain(self.variants.iter().copied().flatten()).collect();
-            let message = format!("must be one of {}, got {}", known.join(", "), quote(name));
-            problems.add(at, message);
+        if found.is_none() && self.all_known {
+            let known = also.into_iter().chain(self.variants.iter().copied().flatten());
+            problems.add(at, format!("must be {}, got {}", one_of(known), quote(name)));
         }
         found.map(VariantId::variant)
+    }
+}
+
+/// Which names there are: the good ones, and not more than fit on a line.
+fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<&str> = names.filter(|name| text::name(name).is_ok()).collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    match names.get(..SHOWN).unwrap_or(&names) {
+        [] => "the name of a variant".to_owned(),
+        names => format!("one of {}{more}", names.join(", ")),
     }
 }
 
