@@ -1,9 +1,9 @@
-//! The gauges of a policy: each side's effective weight and whether it is rolled back.
+//! The gauges of policies: each side's effective weight and whether it is rolled back.
 //!
 //! They are set on ticks, never while a policy is being tried, and a bounded number at a
 //! time. Gauges outlive the policy that set them, so the names of the sides are kept in
-//! shared data, and those that have left the policy are set to 0. Every VM does the same,
-//! and doing it twice changes nothing.
+//! shared data until they have been set to 0. Every VM does the same, and doing it twice
+//! changes nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,69 +12,76 @@ use canary_core::policy::Policy;
 use fnv::FnvHashMap;
 
 use crate::host::{self, MetricKind};
+use crate::plugin::Plugin;
 use crate::stats::Name;
 
 /// Defining and recording this many takes a few milliseconds.
 const PER_TICK: usize = 500;
 
-/// Gauges that wait to be set, the last one first.
+/// The gauges of one VM.
 #[derive(Default)]
 pub(crate) struct Gauges {
-    waiting: RefCell<Vec<(String, u64)>>,
+    ids: RefCell<FnvHashMap<String, u32>>,
+    plugins: RefCell<FnvHashMap<Plugin, Queue>>,
+}
+
+/// What is left to do for one plugin; its next policy takes the place of this one, whichever
+/// root context ticks.
+#[derive(Default)]
+struct Queue {
+    /// The last one first.
+    waiting: Vec<(String, u64)>,
+    /// The sides of the policy that is being set, one on each line.
+    sides: String,
+    /// Whether shared data holds more than them.
+    gone: bool,
 }
 
 impl Gauges {
-    /// Queues all gauges of a policy, and those of the sides that have left it since `plugin`
-    /// last had one.
-    pub(crate) fn of(policy: &Policy, plugin: &str) -> Self {
-        let key = format!("canary.sides/{plugin}");
-        let before = host::shared_data(&key).unwrap_or_default();
-        let before = String::from_utf8_lossy(&before);
-        let mut gone: BTreeSet<&str> = before.lines().collect();
-        let mut sides = String::new();
-        let mut waiting = Vec::new();
+    /// Queues all gauges of a policy, and those of the sides that have left it.
+    pub(crate) fn queue(&self, policy: &Policy, plugin: &Plugin) {
+        let mut plugins = self.plugins.borrow_mut();
+        let queue = plugins.entry(plugin.clone()).or_default();
+        let shared = host::shared_data(&plugin.key("sides")).unwrap_or_default();
+        let shared = String::from_utf8_lossy(&shared);
+        let mine = std::mem::take(&mut queue.sides);
+        let mut gone: BTreeSet<&str> = shared.lines().chain(mine.lines()).collect();
+        queue.waiting.clear();
         for rollout in &policy.rollouts {
             for (variant, ppm) in rollout.effective_weights() {
                 let side = format!("{} {}", rollout.name, variant.name);
                 gone.remove(side.as_str());
-                waiting.extend(side_gauges(&rollout.name, &variant.name, ppm, variant.rolled_back));
-                sides.push_str(&side);
-                sides.push('\n');
+                queue.waiting.extend(side_gauges(&rollout.name, &variant.name, ppm, variant.rolled_back));
+                queue.sides.push_str(&side);
+                queue.sides.push('\n');
             }
         }
         for (rollout, variant) in gone.iter().filter_map(|side| side.split_once(' ')) {
-            waiting.extend(side_gauges(rollout, variant, 0, false));
+            queue.waiting.extend(side_gauges(rollout, variant, 0, false));
         }
-        waiting.push(("canary_policy_info".to_owned(), policy.digest));
-        if sides != before {
-            host::set_shared_data(&key, sides.as_bytes());
+        queue.waiting.push(("canary_policy_info".to_owned(), policy.digest));
+        let all = gone.iter().fold(queue.sides.clone(), |all, side| all + side + "\n");
+        queue.gone = !gone.is_empty();
+        if all != shared {
+            host::set_shared_data(&plugin.key("sides"), all.as_bytes());
         }
-        Self { waiting: RefCell::new(waiting) }
     }
 
     /// Sets some of those that wait.
-    pub(crate) fn tick(&self, ids: &GaugeIds) {
-        let mut waiting = self.waiting.borrow_mut();
+    pub(crate) fn tick(&self, plugin: &Plugin) {
+        let mut plugins = self.plugins.borrow_mut();
+        let Some(queue) = plugins.get_mut(plugin) else { return };
         for _ in 0..PER_TICK {
-            let Some((name, value)) = waiting.pop() else { return };
-            ids.set(name, value);
+            let Some((name, value)) = queue.waiting.pop() else { break };
+            self.set(name, value);
+        }
+        if queue.waiting.is_empty() && std::mem::take(&mut queue.gone) {
+            host::set_shared_data(&plugin.key("sides"), queue.sides.as_bytes());
         }
     }
-}
 
-fn side_gauges(rollout: &str, variant: &str, ppm: u32, rolled_back: bool) -> [(String, u64); 2] {
-    let labels = [("rollout", rollout), ("variant", variant)];
-    [("canary_weight_ppm", u64::from(ppm)), ("canary_rolled_back", u64::from(rolled_back))]
-        .map(|(metric, value)| (Name { labels: &labels, metric }.to_string(), value))
-}
-
-/// The ids of the gauges of one VM, by name.
-#[derive(Default)]
-pub(crate) struct GaugeIds(RefCell<FnvHashMap<String, u32>>);
-
-impl GaugeIds {
     fn set(&self, name: String, value: u64) {
-        let mut ids = self.0.borrow_mut();
+        let mut ids = self.ids.borrow_mut();
         let id = match ids.get(&name) {
             Some(id) => *id,
             None => match host::define_metric(MetricKind::Gauge, &name) {
@@ -85,4 +92,10 @@ impl GaugeIds {
         // A refused call has been logged; the next policy sets the gauge again.
         let _logged = host::record_metric(id, value);
     }
+}
+
+fn side_gauges(rollout: &str, variant: &str, ppm: u32, rolled_back: bool) -> [(String, u64); 2] {
+    let labels = [("rollout", rollout), ("variant", variant)];
+    [("canary_weight_ppm", u64::from(ppm)), ("canary_rolled_back", u64::from(rolled_back))]
+        .map(|(metric, value)| (Name { labels: &labels, metric }.to_string(), value))
 }

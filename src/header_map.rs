@@ -1,7 +1,7 @@
 //! A request's header map as the host serialises it, read in place.
 //!
 //! `u32 count`, then for each header `u32 name length, u32 value length`, then for each
-//! `name NUL value NUL`; numbers are little-endian. What does not add up reads as absent.
+//! `name NUL value NUL`; numbers are little-endian.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,16 @@ use canary_core::request::RequestView;
 
 use crate::host;
 
-/// The bytes of one header map.
+/// The bytes of one header map, all of whose headers are there.
 pub(crate) struct HeaderMap(Vec<u8>);
 
 impl HeaderMap {
-    /// Takes what the host gave.
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    /// Takes what the host gave; `None` where it does not add up.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Option<Self> {
+        let (count, _) = bytes.split_first_chunk()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let map = Self(bytes);
+        (map.iter().count() == count).then_some(map)
     }
 
     /// Each header in arrival order.
@@ -70,23 +73,24 @@ mod tests {
 
     #[test]
     fn the_first_header_of_a_name_is_found_whatever_its_bytes() {
-        let map = HeaderMap::new(serialise(&[(b"a", b"1"), (b"b", b"\xff\0"), (b"b", b"3"), (b"c", b"")]));
+        let map = serialise(&[(b"a", b"1"), (b"b", b"\xff\0"), (b"b", b"3"), (b"c", b"")]);
+        let map = HeaderMap::parse(map).unwrap();
         assert_eq!(map.header("b"), Some(&b"\xff\0"[..]));
         assert_eq!(map.header("c"), Some(&b""[..]));
         assert_eq!(map.header("d"), None);
     }
 
     #[test]
-    fn a_map_cut_anywhere_or_with_any_byte_changed_reads_without_a_trap() {
+    fn a_map_cut_anywhere_is_none_and_one_with_any_byte_changed_reads_without_a_trap() {
         let whole = serialise(&[(b"name", b"value"), (b"other", b"x")]);
         for cut in 0..whole.len() {
-            let _ = HeaderMap::new(whole[..cut].to_vec()).header("other");
+            assert!(HeaderMap::parse(whole[..cut].to_vec()).is_none(), "{cut}");
         }
         for at in 0..whole.len() {
             for byte in [0, 1, 0x7f, 0xff] {
                 let mut bad = whole.clone();
                 bad[at] = byte;
-                let _ = HeaderMap::new(bad).header("other");
+                let _ = HeaderMap::parse(bad).map(|map| map.header("other").is_some());
             }
         }
     }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "the calls into the host; nothing else in the filter needs it")]
 
 use std::cell::Cell;
+use std::fmt;
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
@@ -51,12 +52,16 @@ host_calls! {
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const CAS_MISMATCH: u32 = 8;
 #[cfg(not(target_arch = "wasm32"))]
 const UNIMPLEMENTED: u32 = 12;
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
 const PLUGIN_CONFIGURATION: u32 = 7;
+
+/// A worker that loses this often gives way.
+const MAX_TRIES: usize = 8;
 
 /// A call that the host refused; it has been logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +117,7 @@ pub(crate) fn request_headers() -> Result<HeaderMap, Refused> {
     let bytes = fetch("get_header_map_pairs", |data, len| unsafe {
         proxy_get_header_map_pairs(REQUEST_HEADERS, data, len)
     })?;
-    Ok(HeaderMap::new(bytes.unwrap_or_default()))
+    HeaderMap::parse(bytes.unwrap_or_default()).ok_or_else(|| refused("get_header_map_pairs", "corrupt"))
 }
 
 /// The `:status` of the response.
@@ -169,15 +174,16 @@ pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
 
 // The plugin and its VM
 
-/// The plugin's configuration; nothing where it has none.
-pub(crate) fn plugin_configuration(len: usize) -> Result<Option<Vec<u8>>, Refused> {
+/// The plugin's configuration of this length; empty where it has none.
+pub(crate) fn plugin_configuration(len: usize) -> Result<Vec<u8>, Refused> {
     if len == 0 {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     // SAFETY: the host writes a buffer that it has allocated in this VM, or nothing.
-    fetch("get_buffer_bytes", |data, size| unsafe {
+    let bytes = fetch("get_buffer_bytes", |data, size| unsafe {
         proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, len, data, size)
-    })
+    })?;
+    bytes.ok_or_else(|| refused("get_buffer_bytes", "nothing"))
 }
 
 /// Whether a variable of the VM's environment is set to this.
@@ -214,6 +220,27 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8]) {
     // SAFETY: the host reads the texts during the call. A zero writes without comparing.
     let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
     let _logged = checked("set_shared_data", status);
+}
+
+/// Changes what is shared, also while other workers do: `change` is asked again for what they
+/// have written meanwhile, and gives nothing where nothing is to be written.
+pub(crate) fn update_shared_data(key: &str, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+    for _ in 0..MAX_TRIES {
+        let mut cas = 0;
+        // SAFETY: as in `shared_data`.
+        let before = fetch("get_shared_data", |data, len| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
+        });
+        let Ok(before) = before else { return };
+        let Some(after) = change(&before.unwrap_or_default()) else { return };
+        // SAFETY: as in `set_shared_data`.
+        let status =
+            unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), after.as_ptr(), after.len(), cas) };
+        if status != CAS_MISMATCH {
+            let _logged = checked("set_shared_data", status);
+            return;
+        }
+    }
 }
 
 // Metrics
@@ -265,16 +292,17 @@ fn fetch(
     Ok(Some(bytes.into_vec()))
 }
 
-/// Logs the first refusal of each VM: one is news, a thousand a second are an outage.
 fn checked(call: &'static str, status: u32) -> Result<(), Refused> {
+    if status == OK { Ok(()) } else { Err(refused(call, status)) }
+}
+
+/// Logs the first refusal of each VM: one is news, a thousand a second are an outage.
+fn refused(call: &'static str, answer: impl fmt::Display) -> Refused {
     thread_local! {
         static TOLD: Cell<bool> = const { Cell::new(false) };
     }
-    if status == OK {
-        return Ok(());
-    }
     if !TOLD.replace(true) {
-        log::error!("host call refused call={call} status={status} (further ones are not logged)");
+        log::error!("host call refused call={call} answer={answer} (further ones are not logged)");
     }
-    Err(Refused)
+    Refused
 }

@@ -29,7 +29,7 @@ impl HttpContext for Http {
         let active = &*self.active;
         let Ok(headers) = host::request_headers() else {
             // Nothing is known of the request: nobody gets a variant by a stamp of their own.
-            active.policy.stamps.request_headers().for_each(host::remove_request_header);
+            active.policy.foreign_stamps().for_each(host::remove_request_header);
             return Action::Continue;
         };
         let (exchange, plan) = Exchange::on_request(&active.policy, &headers, active.draw());
@@ -61,7 +61,7 @@ impl HttpContext for Http {
     fn on_log(&mut self) {
         if let Some(outcome) = self.exchange.on_end() {
             self.active.table.response(outcome, &self.active.policy, &self.active.stats);
-            self.active.stream_ended();
         }
+        self.active.stream_ended();
     }
 }

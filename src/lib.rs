@@ -7,6 +7,7 @@
 //! | `http` | one stream: header map → exchange → apply the plan |
 //! | `stats` | metric names and ids, counters gathered between ticks |
 //! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
+//! | `plugin` | what the VMs of a plugin share: the last good policy, what was told |
 //! | `host` | host calls that cannot trap |
 //! | `header_map` | a request's header map, read in place |
 
@@ -14,6 +15,7 @@ mod gauges;
 mod header_map;
 mod host;
 mod http;
+mod plugin;
 mod root;
 mod stats;
 

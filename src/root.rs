@@ -1,20 +1,18 @@
 //! One plugin configuration: a policy is loaded, or the last good one goes on.
 
 use std::cell::{Cell, RefCell};
-use std::hash::Hasher;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
 use canary_core::decide::Decision;
 use canary_core::policy::{Policy, Problems};
-use fnv::FnvHasher;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use crate::gauges::Gauges;
 use crate::host;
 use crate::http::Http;
+use crate::plugin::{Plugin, Told};
 use crate::stats::{Stats, Table};
 
 /// Counters lag by this much at most.
@@ -25,6 +23,7 @@ const MAX_PROBLEMS_LOGGED: usize = 1_000;
 
 /// The root context.
 pub(crate) struct Root {
+    plugin: Plugin,
     stats: Rc<Stats>,
     active: Rc<Active>,
 }
@@ -34,7 +33,6 @@ pub(crate) struct Active {
     pub(crate) policy: Policy,
     pub(crate) table: Table,
     pub(crate) stats: Rc<Stats>,
-    gauges: RefCell<Option<Gauges>>,
     draws: Cell<u64>,
     line: RefCell<Vec<u8>>,
     ended: Cell<bool>,
@@ -44,7 +42,7 @@ impl Root {
     /// A root context without a policy.
     pub(crate) fn new(stats: Rc<Stats>) -> Self {
         let active = Active::new(Policy::default(), stats.clone());
-        Self { stats, active: Rc::new(active) }
+        Self { plugin: Plugin::default(), stats, active: Rc::new(active) }
     }
 }
 
@@ -60,13 +58,15 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, len: usize) -> bool {
-        let plugin = Plugin::current();
+        self.plugin = Plugin::current();
+        let plugin = &self.plugin;
+        self.stats.adopt();
         let text = host::plugin_configuration(len);
         let loaded = match &text {
-            Ok(text) => Policy::parse(text.as_deref().unwrap_or_default()),
+            Ok(text) => Policy::parse(text),
             Err(host::Refused) => Err(Problems::unreadable()),
         };
-        let text = text.ok().flatten().unwrap_or_default();
+        let text = text.unwrap_or_default();
         let policy = match loaded {
             Ok(policy) => {
                 self.stats.count("canary_policy_loads_total");
@@ -83,6 +83,9 @@ impl RootContext for Root {
                 let last_good = if strict { None } else { plugin.last_good() };
                 let goes_on = match &last_good {
                     _ if strict => "what Envoy served before (CANARY_STRICT=1)",
+                    Some(policy) if policy.rollouts.is_empty() => {
+                        "no rollouts, the last good policy has none"
+                    }
                     Some(_) => "the last good policy",
                     None => "no rollouts, there is no good policy yet",
                 };
@@ -96,6 +99,7 @@ impl RootContext for Root {
         };
         // A VM on trial never ticks, so what it counted is added now.
         self.stats.flush();
+        self.stats.gauges().queue(&policy, plugin);
         self.active = Rc::new(Active::new(policy, self.stats.clone()));
         host::set_tick_period(TICK);
         true
@@ -103,9 +107,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         self.stats.flush();
-        let mut gauges = self.active.gauges.borrow_mut();
-        let queue = || Gauges::of(&self.active.policy, &Plugin::current().0);
-        gauges.get_or_insert_with(queue).tick(self.stats.gauges());
+        self.stats.gauges().tick(&self.plugin);
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
@@ -123,7 +125,6 @@ impl Active {
             table: Table::new(&policy),
             policy,
             stats,
-            gauges: RefCell::default(),
             draws: Cell::new(host::random_seed()),
             line: RefCell::default(),
             ended: Cell::new(false),
@@ -148,62 +149,12 @@ impl Active {
         }
     }
 
-    /// A stream has been counted. After the plugin's end no tick comes to add that.
+    /// A stream is over. After the plugin's end no tick comes to add what it counted.
     pub(crate) fn stream_ended(&self) {
         if self.ended.get() {
             self.stats.flush();
         }
     }
-}
-
-/// The plugin's name: what shared data of one plugin is kept apart by, since all plugins of a
-/// `vm_id` share it (in Istio that is all there are).
-struct Plugin(String);
-
-impl Plugin {
-    fn current() -> Self {
-        let part = |path| host::property(path).unwrap_or_default();
-        let (name, root) = (part("plugin_name"), part("plugin_root_id"));
-        Self(format!("{}/{}", String::from_utf8_lossy(&name), String::from_utf8_lossy(&root)))
-    }
-
-    /// Keeps a good policy for the time when a bad one comes, or this VM is built anew.
-    fn keep(&self, text: &[u8]) {
-        host::set_shared_data(&format!("canary.policy/{}", self.0), text);
-    }
-
-    fn last_good(&self) -> Option<Policy> {
-        let text = host::shared_data(&format!("canary.policy/{}", self.0))?;
-        Policy::parse(&text).ok()
-    }
-
-    /// Every VM loads every policy; the first one tells of it. What was told is told again
-    /// only after the opposite: a policy that is mended and broken anew is news. Being empty is
-    /// apart, since at boot every VM loads the default configuration first.
-    fn once(&self, what: Told, text: &[u8], tell: impl FnOnce()) {
-        let key = |what: Told| format!("canary.told.{what:?}/{}", self.0);
-        let mut hash = FnvHasher::default();
-        hash.write(text);
-        let hash = hash.finish().to_le_bytes();
-        if host::shared_data(&key(what)).as_deref() == Some(&hash) {
-            return;
-        }
-        host::set_shared_data(&key(what), &hash);
-        match what {
-            Told::Loaded => host::set_shared_data(&key(Told::Refused), &[]),
-            Told::Refused => host::set_shared_data(&key(Told::Loaded), &[]),
-            Told::Empty => {}
-        }
-        tell();
-    }
-}
-
-/// What can be told of a policy.
-#[derive(Clone, Copy, Debug)]
-enum Told {
-    Loaded,
-    Refused,
-    Empty,
 }
 
 fn log_empty() {

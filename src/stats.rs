@@ -13,7 +13,7 @@ use canary_core::policy::Policy;
 use canary_core::rollout::{Rollout, Variant};
 use fnv::FnvHashMap;
 
-use crate::gauges::GaugeIds;
+use crate::gauges::Gauges;
 use crate::host::{self, MetricKind};
 
 /// The metrics of one VM. Whatever the policy, one name is one counter.
@@ -23,7 +23,8 @@ pub(crate) struct Stats {
     slots: RefCell<Vec<Slot>>,
     /// Slots with something to add, each once.
     dirty: RefCell<Vec<SlotId>>,
-    gauges: GaugeIds,
+    adopted: Cell<bool>,
+    gauges: Gauges,
 }
 
 /// Where the counters of one policy are, worked out when each is first counted.
@@ -49,6 +50,14 @@ pub(crate) struct Name<'a> {
     pub(crate) labels: &'a [(&'a str, &'a str)],
     pub(crate) metric: &'a str,
 }
+
+/// Where the names of counters outlive their VM. Envoy drops a counter with the last VM that
+/// has defined it, so a VM that takes over (a new filter, another environment) defines those
+/// that it finds here before the old ones go.
+const KNOWN: &str = "canary.counters";
+
+/// As many are defined in some 5 ms.
+const MAX_KNOWN: usize = 1_000;
 
 /// The label of requests that no rollout matched.
 const NO_ROLLOUT: &str = "none";
@@ -123,7 +132,7 @@ fn responses(rollout: &Rollout, variant: &Variant, class: CodeClass) -> String {
 
 impl Stats {
     /// The gauges of this VM.
-    pub(crate) fn gauges(&self) -> &GaugeIds {
+    pub(crate) fn gauges(&self) -> &Gauges {
         &self.gauges
     }
 
@@ -152,23 +161,57 @@ impl Stats {
     /// Adds what was gathered to Envoy's counters; what the host refuses waits for the next time.
     pub(crate) fn flush(&self) {
         let mut slots = self.slots.borrow_mut();
+        let mut new = Vec::new();
         self.dirty.borrow_mut().retain(|slot_id| {
             let Some(slot) = slots.get_mut(slot_id.0) else { return false };
-            if slot.flush().is_ok() {
+            if slot.id.is_none() {
+                new.push(slot.name.clone());
+            }
+            if slot.define().and_then(|id| host::increment_metric(id, slot.pending)).is_ok() {
                 slot.pending = 0;
             }
             slot.pending > 0
         });
+        if !new.is_empty() {
+            host::update_shared_data(KNOWN, |known| with_names(known, &new));
+        }
+    }
+
+    /// Takes over the counters of the VMs that were here before, once for each VM.
+    pub(crate) fn adopt(&self) {
+        if self.adopted.replace(true) {
+            return;
+        }
+        let known = host::shared_data(KNOWN).unwrap_or_default();
+        for name in String::from_utf8_lossy(&known).lines() {
+            let slot = self.slot(name.to_owned());
+            if let Some(slot) = self.slots.borrow_mut().get_mut(slot.0) {
+                // A refused call has been logged; it is defined when it is first counted.
+                let _logged = slot.define();
+            }
+        }
     }
 }
 
+/// A list of names, one on each line, and those that were not in it; `None` where nothing is new.
+fn with_names(known: &[u8], new: &[Box<str>]) -> Option<Vec<u8>> {
+    let known = std::str::from_utf8(known).unwrap_or_default();
+    let mut names: Vec<&str> = known.lines().collect();
+    let before = names.len();
+    for name in new.iter().map(|name| &**name) {
+        if names.len() < MAX_KNOWN && !known.lines().any(|other| other == name) {
+            names.push(name);
+        }
+    }
+    (names.len() > before).then(|| names.join("\n").into_bytes())
+}
+
 impl Slot {
-    fn flush(&mut self) -> Result<(), host::Refused> {
-        let id = match self.id {
-            Some(id) => id,
-            None => *self.id.insert(host::define_metric(MetricKind::Counter, &self.name)?),
-        };
-        host::increment_metric(id, self.pending)
+    fn define(&mut self) -> Result<u32, host::Refused> {
+        match self.id {
+            Some(id) => Ok(id),
+            None => Ok(*self.id.insert(host::define_metric(MetricKind::Counter, &self.name)?)),
+        }
     }
 }
 

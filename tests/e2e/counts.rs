@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use canary_lab::{Load, Request};
 
-use crate::scene::{Answer, Core, Scene, one_variant, rendered_for_new_vms, user};
+use crate::scene::{Answer, Core, Scene, VMS, one_variant, rendered_for_new_vms, user};
 
 const REQUESTS: u64 = 1_500;
 
@@ -73,6 +73,26 @@ pub(crate) fn a_client_that_goes_away_counts_as_no_response() {
     let aborted = [canary[0], canary[1], ("code_class", "none")];
     scene.wait_for_exactly("canary_responses_total", &aborted, 1);
     assert_eq!(scene.stats().canary("canary_responses_total", &[]), 1);
+}
+
+pub(crate) fn counters_go_on_though_every_vm_is_replaced() {
+    let policy = one_variant(100.0);
+    let scene = Scene::serving(&policy);
+    let get = Request::get("/").header("x-user-id", "alice");
+    for _ in 0..5 {
+        scene.ask(&get);
+    }
+    scene.wait_for_exactly("canary_responses_total", &[("variant", "canary")], 5);
+    let loads = scene.stats().canary("canary_policy_loads_total", &[]);
+    // As with a new version of the filter: nothing of the old VMs is left when all are there.
+    scene.push_until("canary_policy_loads_total", &rendered_for_new_vms(&format!("{policy} ")));
+    assert_eq!(scene.stats().canary("canary_policy_loads_total", &[]), loads + VMS);
+    scene.wait_for("the old VMs to go", |stats| {
+        (stats.get("wasm.envoy.wasm.runtime.v8.active")? <= VMS).then_some(())
+    });
+    assert_eq!(scene.stats().canary("canary_responses_total", &[("variant", "canary")]), 5);
+    scene.ask(&get);
+    scene.wait_for_exactly("canary_responses_total", &[("variant", "canary")], 6);
 }
 
 pub(crate) fn a_request_in_flight_is_counted_though_its_vm_is_replaced() {

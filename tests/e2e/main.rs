@@ -82,6 +82,7 @@ fn main() -> ExitCode {
         hostile::no_bytes_of_a_client_stop_the_filter,
         counts::stats_equal_the_requests_sent,
         counts::a_request_in_flight_is_counted_though_its_vm_is_replaced,
+        counts::counters_go_on_though_every_vm_is_replaced,
         counts::a_client_that_goes_away_counts_as_no_response,
         istio::the_wasm_plugins_configuration_decides_as_istio_sends_it,
         empty::no_configuration_is_all_stable_and_warned_about_once,

@@ -1,7 +1,7 @@
 //! Header maps that no honest client sends, and maps that no honest host hands over.
 
 use crate::fixture::{BASIC, CURIOUS, artefact, exchange, ok, serving};
-use crate::harness::{Pairs, Vm, serialise};
+use crate::harness::{Pairs, Vm, pairs, serialise};
 use crate::random::Random;
 
 const MAPS: u64 = 6_000;
@@ -68,6 +68,21 @@ fn no_corrupt_serialisation_of_a_map_traps_the_filter() {
             let map = small_map(&mut random);
             vm.host().raw_map = Some(corrupted(serialise(&map), &mut random));
             survive(&mut vm, map, ok(), case);
+        }
+    }
+}
+
+#[test]
+fn an_edge_removes_the_stamps_of_a_map_that_it_cannot_read_and_an_inner_proxy_leaves_them() {
+    let Some(artefact) = artefact() else { return };
+    let inner = BASIC.replacen('{', r#"{"role": "inner","#, 1);
+    for (policy, left) in [(BASIC, false), (&*inner, true)] {
+        let mut vm = serving(&artefact, policy);
+        for raw in [&b""[..], b"\x01\0\0", b"\x02\0\0\0\x01\0\0\0\x01\0\0\0a\0b\0"] {
+            vm.host().raw_map = Some(raw.to_vec());
+            let stamped = pairs(&[(":path", "/"), ("x-deployment-variant", "canary")]);
+            exchange(&mut vm, stamped, ok()).unwrap();
+            assert_eq!(vm.host().request_header("x-deployment-variant").is_some(), left, "{raw:?}");
         }
     }
 }

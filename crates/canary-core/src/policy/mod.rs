@@ -64,6 +64,16 @@ impl Policy {
         self.rollouts.get(usize::try_from(id.0).ok()?)
     }
 
+    /// The stamps of which a client's must not pass where no rollout decides: an edge's. An
+    /// inner proxy leaves alone what an outer one said of rollouts that it does not know.
+    pub fn foreign_stamps(&self) -> impl Iterator<Item = &str> {
+        let stamps = match self.role {
+            Role::Edge => Some(self.stamps.request_headers()),
+            Role::Inner => None,
+        };
+        stamps.into_iter().flatten()
+    }
+
     /// The JSON Schema of the policy language.
     #[cfg(feature = "schema")]
     pub fn schema() -> serde_json::Value {

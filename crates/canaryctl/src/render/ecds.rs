@@ -12,7 +12,7 @@ const ROOT_ID: &str = "canary";
 /// The least that the filter needs, callbacks first: no bodies, no trailers, no network.
 ///
 /// `envoy/envoy.yaml` has the same list, with words beside it; a test compares them.
-pub const CAPABILITIES: [&str; 31] = [
+pub const CAPABILITIES: &[&str] = &[
     "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_tick",
@@ -23,7 +23,6 @@ pub const CAPABILITIES: [&str; 31] = [
     "proxy_on_done",
     "proxy_on_delete",
     "proxy_log",
-    "proxy_get_log_level",
     "proxy_get_current_time_nanoseconds",
     "proxy_set_tick_period_milliseconds",
     "proxy_get_buffer_bytes",
@@ -38,7 +37,6 @@ pub const CAPABILITIES: [&str; 31] = [
     "proxy_define_metric",
     "proxy_increment_metric",
     "proxy_record_metric",
-    "clock_time_get",
     "environ_get",
     "environ_sizes_get",
     "fd_write",
@@ -76,7 +74,7 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
     };
     let capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-    let config = json!({
+    let mut config = json!({
         "name": options.name,
         "root_id": ROOT_ID,
         // Deprecated, and yet the only setting under which requests are served while a VM dies.
@@ -87,9 +85,13 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
             "code": {"local": {"filename": options.wasm}},
             "environment_variables": environment,
         },
-        "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": policy},
+        "configuration": string_value(policy),
         "capability_restriction_config": {"allowed_capabilities": capabilities},
     });
+    if options.strict {
+        // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
+        config["vm_config"]["configuration"] = string_value("CANARY_STRICT=1");
+    }
     json!({
         "version_info": version(policy),
         "resources": [{
@@ -101,6 +103,10 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
             },
         }],
     })
+}
+
+fn string_value(text: &str) -> Value {
+    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
 }
 
 /// The revision, where there is one, and the digest.
