@@ -10,44 +10,50 @@ use canary_core::request::RequestView;
 use crate::host;
 
 /// The bytes of one header map, all of whose headers are there.
-pub(crate) struct HeaderMap(Vec<u8>);
+pub(crate) struct HeaderMap {
+    bytes: Vec<u8>,
+    count: usize,
+}
 
 impl HeaderMap {
     /// Takes what the host gave; `None` where it does not add up.
     pub(crate) fn parse(bytes: Vec<u8>) -> Option<Self> {
-        let (count, _) = bytes.split_first_chunk()?;
-        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        let map = Self(bytes);
-        (map.iter().count() == count).then_some(map)
-    }
-
-    /// Each header in arrival order.
-    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let (count, sizes) = self.0.split_first_chunk().map_or((0, &[][..]), |(count, rest)| {
-            (usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX), rest)
-        });
-        let (sizes, _) = sizes.as_chunks::<8>();
-        let mut rest =
-            count.checked_mul(8).and_then(|len| self.0.get(len.checked_add(4)?..)).unwrap_or_default();
-        sizes.iter().take(count).map_while(move |size| {
-            let [n0, n1, n2, n3, v0, v1, v2, v3] = *size;
-            let name = take(&mut rest, u32::from_le_bytes([n0, n1, n2, n3]))?;
-            let value = take(&mut rest, u32::from_le_bytes([v0, v1, v2, v3]))?;
-            Some((name, value))
-        })
+        let count = usize::try_from(u32_at(&bytes, 0)?).ok()?;
+        let texts = count.checked_mul(8)?.checked_add(4)?;
+        let (sizes, _) = bytes.get(4..texts)?.as_chunks::<8>();
+        let end = sizes.iter().try_fold(texts, |at, size| {
+            let (name, value) = lengths(*size)?;
+            at.checked_add(name)?.checked_add(value)?.checked_add(2)
+        })?;
+        (end <= bytes.len()).then_some(Self { bytes, count })
     }
 }
 
-/// Cuts a text and the NUL behind it.
-fn take<'a>(rest: &mut &'a [u8], len: u32) -> Option<&'a [u8]> {
-    let (text, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-    *rest = after.get(1..)?;
-    Some(text)
+/// The lengths of a name and of its value.
+fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
+    let name = usize::try_from(u32_at(&size, 0)?).ok()?;
+    let value = usize::try_from(u32_at(&size, 4)?).ok()?;
+    Some((name, value))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|number| u32::from_le_bytes(*number))
 }
 
 impl RequestView for HeaderMap {
+    /// Adds up lengths, and looks at the bytes of those names only that are as long.
     fn header(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(other, _)| *other == name.as_bytes()).map(|(_, value)| value)
+        let mut at = self.count * 8 + 4;
+        let (sizes, _) = self.bytes.get(4..at)?.as_chunks::<8>();
+        for size in sizes {
+            let (name_len, value_len) = lengths(*size)?;
+            let value = at + name_len + 1;
+            if name_len == name.len() && self.bytes.get(at..)?.starts_with(name.as_bytes()) {
+                return self.bytes.get(value..value + value_len);
+            }
+            at = value + value_len + 1;
+        }
+        None
     }
 
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {

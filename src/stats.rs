@@ -7,8 +7,9 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use canary_core::code_class::CodeClass;
 use canary_core::decide::{Decision, Reason};
-use canary_core::exchange::{CodeClass, Outcome};
+use canary_core::exchange::Outcome;
 use canary_core::policy::Policy;
 use canary_core::rollout::{Rollout, Variant};
 use fnv::FnvHashMap;

@@ -47,14 +47,10 @@ fn listener((number, (contender, port)): (usize, (&Contender, u16))) -> String {
         Contender::PlainUpstream => PLAIN_CLUSTER,
         _ => DIRECT_RESPONSE,
     };
-    let filter = match contender {
-        Contender::NoFilter | Contender::PlainUpstream | Contender::Native => String::new(),
-        Contender::Lua => LUA.to_owned(),
-        Contender::Empty => wasm(&name, "empty.wasm", ""),
-        Contender::Floor => wasm(&name, "floor.wasm", ""),
-        Contender::Basic | Contender::Rules => {
-            wasm(&name, "filter.wasm", contender.policy().unwrap_or_default())
-        }
+    let filter = match (contender, contender.module()) {
+        (Contender::Lua, _) => LUA.to_owned(),
+        (_, Some((module, configuration))) => wasm(&name, module, configuration),
+        (_, None) => String::new(),
     };
     fill(
         LISTENER,

@@ -11,6 +11,8 @@ pub(crate) enum Contender {
     NoFilter,
     Empty,
     Floor,
+    /// The floor, with one call left out.
+    FloorWithout(Call),
     Basic,
     Rules,
     Lua,
@@ -19,6 +21,32 @@ pub(crate) enum Contender {
     PlainUpstream,
     /// `weighted_clusters` with `use_hash_policy`.
     Native,
+}
+
+/// A host call of the filter's request path, as `benches/floor` is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Call {
+    Map,
+    Stamps,
+    FilterState,
+    Status,
+    ResponseStamp,
+}
+
+impl Call {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Map, Self::Stamps, Self::FilterState, Self::Status, Self::ResponseStamp];
+
+    /// Its name in the floor's configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Map => "map",
+            Self::Stamps => "stamps",
+            Self::FilterState => "filter state",
+            Self::Status => "status",
+            Self::ResponseStamp => "response stamp",
+        }
+    }
 }
 
 /// The yardsticks and the rivals, in the order of the report.
@@ -33,6 +61,12 @@ pub(crate) const ALL: [Contender; 8] = [
     Contender::Native,
 ];
 
+/// The floor, and the floor without each call.
+pub(crate) fn call_by_call() -> Vec<Contender> {
+    let floors = [Contender::NoFilter, Contender::Empty, Contender::Floor];
+    floors.into_iter().chain(Call::ALL.map(Contender::FloorWithout)).collect()
+}
+
 // === impl Contender ===
 
 impl Contender {
@@ -41,6 +75,7 @@ impl Contender {
             Self::NoFilter => "no filter",
             Self::Empty => "empty SDK filter",
             Self::Floor => "floor (host calls alone)",
+            Self::FloorWithout(_) => "floor without a call",
             Self::Basic => "canary, basic policy",
             Self::Rules => "canary, identity+geo+5 rules",
             Self::Lua => "Lua, basic policy's work",
@@ -52,7 +87,7 @@ impl Contender {
     /// How many listeners it gets. Identical VMs differ by up to a third, and the
     /// zero lines must be the best known of all.
     pub(crate) fn copies(self) -> usize {
-        if self == Self::Lua { 1 } else { 2 }
+        if matches!(self, Self::Lua) { 1 } else { 2 }
     }
 
     /// What its cost is counted from.
@@ -63,17 +98,24 @@ impl Contender {
         }
     }
 
-    /// The policy, for those that run the filter.
-    pub(crate) fn policy(self) -> Option<&'static str> {
+    /// The module and its configuration, for those that are one.
+    pub(crate) fn module(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Basic => Some(BASIC),
-            Self::Rules => Some(RULES),
-            _ => None,
+            Self::Empty => Some(("empty.wasm", "")),
+            Self::Floor => Some(("floor.wasm", "")),
+            Self::FloorWithout(call) => Some(("floor.wasm", call.name())),
+            Self::Basic => Some(("filter.wasm", BASIC)),
+            Self::Rules => Some(("filter.wasm", RULES)),
+            Self::NoFilter | Self::Lua | Self::PlainUpstream | Self::Native => None,
         }
     }
 
     /// Whether its responses carry the variant, so that one which is out of order shows.
     pub(crate) fn stamps(self) -> bool {
-        matches!(self, Self::Floor | Self::Basic | Self::Rules | Self::Lua)
+        match self {
+            Self::Floor | Self::Basic | Self::Rules | Self::Lua => true,
+            Self::FloorWithout(call) => call != Call::ResponseStamp,
+            _ => false,
+        }
     }
 }

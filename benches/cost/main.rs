@@ -22,6 +22,7 @@ mod settings;
 
 use anyhow::Result;
 
+use contender::ALL;
 use settings::Settings;
 
 fn main() -> Result<()> {
@@ -32,7 +33,7 @@ fn main() -> Result<()> {
     let settings = Settings::from_environment()?;
     calls::print(&settings)?;
     memory::print(&settings)?;
-    let measured = measure::run(&settings)?;
-    report::print(&measured);
+    report::print(&measure::run(&settings, &ALL)?);
+    report::print_calls(&measure::run(&settings, &contender::call_by_call())?);
     Ok(())
 }

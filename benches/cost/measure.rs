@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use canary_lab::{Client, Lab, Port, Request};
 
 use crate::bootstrap;
-use crate::contender::{ALL, Contender};
+use crate::contender::Contender;
 use crate::settings::Settings;
 
 const WARM_UP: u32 = 4_000;
@@ -20,9 +20,9 @@ pub(crate) struct Lane {
     client: Client,
 }
 
-/// Boots an Envoy with every contender and measures them in turn.
-pub(crate) fn run(settings: &Settings) -> Result<Vec<Lane>> {
-    let contenders: Vec<_> = ALL.into_iter().flat_map(|one| vec![one; one.copies()]).collect();
+/// Boots an Envoy with these contenders and measures them in turn.
+pub(crate) fn run(settings: &Settings, contenders: &[Contender]) -> Result<Vec<Lane>> {
+    let contenders: Vec<_> = contenders.iter().flat_map(|one| vec![*one; one.copies()]).collect();
     let ports = contenders.iter().skip(1).map(|_| Port::free()).collect::<Result<Vec<_>>>()?;
     let numbers: Vec<_> = ports.iter().map(Port::number).collect();
     let lab = bootstrap::envoy(settings, &contenders, &numbers).concurrency(1).start()?;

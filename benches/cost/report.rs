@@ -3,7 +3,7 @@
 //! that another process disturbed does not count, and what changes slowly (the
 //! clock, a neighbour) hits all contenders of a block alike.
 
-use crate::contender::{ALL, Contender};
+use crate::contender::{ALL, Call, Contender};
 use crate::measure::Lane;
 
 /// The bounds that the filter must hold under the basic policy.
@@ -55,6 +55,21 @@ pub(crate) fn print(lanes: &[Lane]) {
             other.name()
         );
     }
+}
+
+/// Prints what each host call costs: the floor less the floor without it.
+pub(crate) fn print_calls(lanes: &[Lane]) {
+    println!("\nCPU µs per request of each host call: the floor less the floor without it\n");
+    let floor = added(lanes, Contender::Floor);
+    for call in Call::ALL {
+        let without = added(lanes, Contender::FloorWithout(call));
+        let cost = floor.iter().zip(without).map(|(floor, without)| floor - without).collect();
+        let times = if call == Call::Stamps { " (three)" } else { "" };
+        println!("{:<30} {:>22}", format!("{}{times}", call.name()), Spread::of(cost).text(1));
+    }
+    let empty = added(lanes, Contender::Empty);
+    let all = floor.iter().zip(empty).map(|(floor, empty)| floor - empty).collect();
+    println!("{:<30} {:>22}", "all of them, and the counting", Spread::of(all).text(1));
 }
 
 /// Cost per block, the mean of a contender's copies.

@@ -1,6 +1,7 @@
 //! What the host calls alone cost: the same SDK and the same host calls as the
 //! filter makes for a request under the basic policy, with a fixed decision. It
-//! reads no policy, parses no header and hashes nothing.
+//! reads no policy, parses no header and hashes nothing. Its configuration names a call
+//! that it leaves out, so that the difference is what that call costs.
 #![cfg(target_arch = "wasm32")]
 #![allow(missing_docs, reason = "the function that the SDK's macro makes has none")]
 
@@ -41,6 +42,17 @@ proxy_wasm::main! {{
 struct Root {
     ids: Vec<u32>,
     gathered: Rc<Gathered>,
+    without: Option<Call>,
+}
+
+/// What can be left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Map,
+    Stamps,
+    FilterState,
+    Status,
+    ResponseStamp,
 }
 
 /// Requests and responses since the last flush.
@@ -51,6 +63,7 @@ struct Gathered {
 }
 
 struct Stream {
+    without: Option<Call>,
     gathered: Rc<Gathered>,
     answered: bool,
 }
@@ -60,7 +73,15 @@ struct Stream {
 impl Context for Root {}
 
 impl RootContext for Root {
-    fn on_configure(&mut self, _: usize) -> bool {
+    fn on_configure(&mut self, len: usize) -> bool {
+        self.without = match host::plugin_configuration(len).unwrap_or_default().trim_ascii() {
+            b"map" => Some(Call::Map),
+            b"stamps" => Some(Call::Stamps),
+            b"filter state" => Some(Call::FilterState),
+            b"status" => Some(Call::Status),
+            b"response stamp" => Some(Call::ResponseStamp),
+            _ => None,
+        };
         let ids = COUNTERS.iter().map(|name| host::define_metric(MetricKind::Counter, name));
         self.ids = ids.map(Result::unwrap_or_default).collect();
         host::set_tick_period(Duration::from_millis(200));
@@ -82,29 +103,41 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         let gathered = Rc::clone(&self.gathered);
-        Some(Box::new(Stream { gathered, answered: false }))
+        Some(Box::new(Stream { without: self.without, gathered, answered: false }))
     }
 }
 
 // === impl Stream ===
 
+impl Stream {
+    fn makes(&self, call: Call) -> bool {
+        self.without != Some(call)
+    }
+}
+
 impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let map = host::request_headers();
-        for (name, value) in STAMPS {
-            host::replace_request_header(name, value);
+        let map = self.makes(Call::Map).then(host::request_headers);
+        if self.makes(Call::Stamps) {
+            for (name, value) in STAMPS {
+                host::replace_request_header(name, value);
+            }
         }
         drop(map);
-        host::set_filter_state("canary.decision", DECISION);
+        if self.makes(Call::FilterState) {
+            host::set_filter_state("canary.decision", DECISION);
+        }
         self.gathered.requests.set(self.gathered.requests.get() + 1);
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        self.answered = host::response_status().is_some();
-        host::replace_response_header("x-deployment-variant", "stable");
+        self.answered = !self.makes(Call::Status) || host::response_status().is_some();
+        if self.makes(Call::ResponseStamp) {
+            host::replace_response_header("x-deployment-variant", "stable");
+        }
         Action::Continue
     }
 

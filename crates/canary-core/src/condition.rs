@@ -1,7 +1,6 @@
 //! Conditions on a request: the `when` of a rule.
 
-use fnv::FnvHashSet;
-
+use crate::bytes::BytesSet;
 use crate::facts::Facts;
 use crate::host_set::HostMap;
 use crate::path_trie::PathTrie;
@@ -20,13 +19,13 @@ pub enum Test {
     /// The geo is known and in the list, or known at all where the list has `"*"`.
     Geo(GeoSet),
     /// The method is in the list.
-    Method(Bytes),
+    Method(BytesSet),
     /// The host is in the list.
     Host(HostMap<()>),
     /// A prefix in the list covers the path.
     Path(PathTrie<()>),
     /// The identity is known and in the list.
-    Identity(Bytes),
+    Identity(BytesSet),
     /// A named value of the request looks like this.
     Value(Place, Box<str>, Text),
     /// The condition does not hold.
@@ -35,16 +34,13 @@ pub enum Test {
     Any(Box<[Condition]>),
 }
 
-/// A set of raw values: one look-up, however many there are.
-pub type Bytes = FnvHashSet<Box<[u8]>>;
-
 /// The geos of a condition.
 #[derive(Clone, Debug, Default)]
 pub struct GeoSet {
     /// Whether `"*"` is in the list.
     pub any_known: bool,
     /// The others, in upper case.
-    pub geos: Bytes,
+    pub geos: BytesSet,
 }
 
 /// Where a named value stands.
@@ -62,7 +58,7 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub enum Text {
     /// Equal to one of these.
-    OneOf(Bytes),
+    OneOf(BytesSet),
     /// Begins with this.
     Prefix(Box<[u8]>),
     /// Ends with this.

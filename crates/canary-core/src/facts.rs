@@ -5,14 +5,14 @@ use std::cell::OnceCell;
 
 use crate::geo::Geo;
 use crate::policy::Policy;
-use crate::request::{HostBuffer, RequestView, fold_host, path};
+use crate::request::{HostBuffer, RequestView, fold_host, host, path};
 
 /// One request as a policy sees it.
 pub struct Facts<'v, V> {
     policy: &'v Policy,
     /// The request itself, for conditions on single headers.
     pub view: &'v V,
-    host: OnceCell<(HostBuffer, usize)>,
+    folded_host: OnceCell<HostBuffer>,
     geo: OnceCell<Option<Geo>>,
     identity: OnceCell<Option<Cow<'v, [u8]>>>,
 }
@@ -20,7 +20,7 @@ pub struct Facts<'v, V> {
 impl<'v, V: RequestView> Facts<'v, V> {
     /// Nothing is read yet.
     pub fn new(policy: &'v Policy, view: &'v V) -> Self {
-        Self { policy, view, host: OnceCell::new(), geo: OnceCell::new(), identity: OnceCell::new() }
+        Self { policy, view, folded_host: OnceCell::new(), geo: OnceCell::new(), identity: OnceCell::new() }
     }
 
     /// The method as sent.
@@ -33,15 +33,14 @@ impl<'v, V: RequestView> Facts<'v, V> {
         path(self.view.header(":path").unwrap_or_default())
     }
 
-    /// The host, folded, without port.
+    /// The host, in lower case, without port.
     pub fn host(&self) -> &[u8] {
-        let (buffer, len) = self.host.get_or_init(|| {
-            let mut buffer = [0; _];
-            let authority = self.view.header(":authority").unwrap_or_default();
-            let len = fold_host(authority, &mut buffer).len();
-            (buffer, len)
-        });
-        buffer.get(..*len).unwrap_or_default()
+        let host = host(self.view.header(":authority").unwrap_or_default());
+        if !host.iter().any(u8::is_ascii_uppercase) {
+            return host;
+        }
+        let buffer = self.folded_host.get_or_init(|| fold_host(host));
+        buffer.get(..host.len()).unwrap_or_default()
     }
 
     /// The first source of the policy that knows a geo.

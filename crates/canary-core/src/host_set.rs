@@ -1,6 +1,6 @@
 //! Host names of a policy: exact ones and `*.` suffixes.
 
-use fnv::FnvHashMap;
+use crate::bytes::BytesMap;
 
 /// A host as a policy writes it, folded to lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,8 +14,8 @@ pub enum HostPattern {
 /// What belongs to a host: an exact one before the longest suffix, and so on to the shortest.
 #[derive(Clone, Debug)]
 pub struct HostMap<T> {
-    exact: FnvHashMap<Box<[u8]>, T>,
-    suffixes: FnvHashMap<Box<[u8]>, T>,
+    exact: BytesMap<T>,
+    suffixes: BytesMap<T>,
 }
 
 impl HostPattern {
@@ -84,7 +84,7 @@ impl<T> HostMap<T> {
 
 impl<T> Default for HostMap<T> {
     fn default() -> Self {
-        Self { exact: FnvHashMap::default(), suffixes: FnvHashMap::default() }
+        Self { exact: BytesMap::default(), suffixes: BytesMap::default() }
     }
 }
 

@@ -8,15 +8,21 @@
 //! | [`policy`] | the policy language: JSON → checked [`policy::Policy`], every problem at once |
 //! | [`mod@decide`] | policy + request → [`decide::Decision`]: the one evaluator |
 //! | [`exchange`] | one HTTP exchange as plans: stamps on the request and response, what to count |
+//! | [`code_class`] | the classes of status codes |
+//! | [`stamp`] | the headers that carry a decision |
+//! | [`geo`] | where a request comes from |
 //! | [`bucket`] | salt and key → a point on the circle; frozen |
 //! | [`split`] | weights → ranges of the circle, so that ramps move few users; frozen |
 //! | [`rollout`] | the checked rollout: variants, split, rules |
 //! | [`condition`] | what rules ask of a request |
 //! | [`route`] | which rollout a request belongs to |
+//! | [`bytes`] | tables whose keys are raw bytes |
 //! | [`request`] | the port through which a request is read |
 #![forbid(unsafe_code)]
 
 pub mod bucket;
+pub mod bytes;
+pub mod code_class;
 pub mod condition;
 pub mod decide;
 pub mod exchange;

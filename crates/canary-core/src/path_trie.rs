@@ -1,7 +1,7 @@
 //! Path prefixes of a policy, by whole segments; a look-up costs no more steps than the
 //! longest prefix has segments, however long the path and however many the prefixes.
 
-use fnv::FnvHashMap;
+use crate::bytes::BytesMap;
 
 /// A prefix has at most this many segments: each is a step of a look-up and a node in memory.
 const MAX_SEGMENTS: usize = 32;
@@ -9,7 +9,7 @@ const MAX_SEGMENTS: usize = 32;
 /// What belongs to the prefixes of paths.
 #[derive(Clone, Debug)]
 pub struct PathTrie<T> {
-    children: FnvHashMap<Box<[u8]>, PathTrie<T>>,
+    children: BytesMap<PathTrie<T>>,
     /// Of the prefix that ends with this segment: `/a` covers `/a` and `/a/b`, not `/ab`.
     whole: Option<T>,
     /// Of the prefix that ends with the slash after it: `/a/` covers `/a/b`, not `/a`.
@@ -85,7 +85,7 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 impl<T> Default for PathTrie<T> {
     fn default() -> Self {
-        Self { children: FnvHashMap::default(), whole: None, below: None }
+        Self { children: BytesMap::default(), whole: None, below: None }
     }
 }
 

@@ -7,8 +7,7 @@
 
 use std::fmt;
 
-use fnv::FnvHashMap;
-
+use crate::bytes::BytesMap;
 use crate::facts::Facts;
 use crate::host_set::{HostMap, HostPattern};
 use crate::path_trie::{PathTrie, depth};
@@ -50,7 +49,7 @@ struct Paths {
 
 #[derive(Clone, Debug, Default)]
 struct Methods {
-    named: FnvHashMap<Box<[u8]>, RolloutId>,
+    named: BytesMap<RolloutId>,
     any: Option<RolloutId>,
 }
 

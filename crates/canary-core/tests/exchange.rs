@@ -12,7 +12,8 @@
 
 mod support;
 
-use canary_core::exchange::{CodeClass, Exchange, Outcome, Stamp};
+use canary_core::code_class::CodeClass;
+use canary_core::exchange::{Exchange, Outcome, Stamp};
 use support::{Request, get, policy};
 
 fn with(fields: &str, rollout: &str) -> canary_core::policy::Policy {

@@ -5,6 +5,7 @@
 //! of the fields) → `check` (what they must be) → [`Policy`].
 
 mod check;
+mod field;
 mod problem;
 mod reader;
 mod tree;

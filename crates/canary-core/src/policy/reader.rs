@@ -1,7 +1,7 @@
 //! Serde over a [`Node`] that does not stop at the first error.
 //!
 //! A derived `Deserialize` gives up at once. So each field of a wire struct is a
-//! [`Field`], which swallows an error; the error itself is noted, with its path, by the
+//! [`Field`](super::field::Field), which swallows an error; the error itself is noted, with its path, by the
 //! deserializer in whose hands it arose. Unknown members are noted by name, since the
 //! derived code says which fields it knows.
 
@@ -17,22 +17,6 @@ use serde::forward_to_deserialize_any;
 use super::problem::{Path, Problems};
 use super::tree::Node;
 
-/// A field of a wire struct: left out, given as something that it cannot be (and this
-/// has been reported), or given.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Field<T> {
-    /// Not in the document.
-    #[default]
-    Missing,
-    /// In the document, but not of this type; reported.
-    Bad,
-    /// In the document.
-    Given(T),
-}
-
-/// A list whose entries are read one by one, good ones beside bad ones.
-pub(super) type List<T> = Field<Vec<Field<T>>>;
-
 /// Reads a wire struct, noting every problem.
 pub(super) fn read<'n, T: Deserialize<'n>>(node: &'n Node, problems: &mut Problems) -> Option<T> {
     let collected = RefCell::new(std::mem::take(problems));
@@ -40,49 +24,6 @@ pub(super) fn read<'n, T: Deserialize<'n>>(node: &'n Node, problems: &mut Proble
     let value = T::deserialize(reader).ok();
     *problems = collected.into_inner();
     value
-}
-
-impl<T> Field<T> {
-    /// The value, where there is a good one.
-    pub(super) fn given(&self) -> Option<&T> {
-        match self {
-            Self::Given(value) => Some(value),
-            Self::Missing | Self::Bad => None,
-        }
-    }
-
-    /// The value; one that is left out is reported at the parent's path.
-    pub(super) fn required(&self, parent: &Path<'_>, key: &str, problems: &mut Problems) -> Option<&T> {
-        if matches!(self, Self::Missing) {
-            problems.add(&parent.key(key), "is required");
-        }
-        self.given()
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(T::deserialize(deserializer).map_or(Self::Bad, Self::Given))
-    }
-}
-
-#[cfg(feature = "schema")]
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Field<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        T::json_schema(generator)
-    }
 }
 
 /// An error on its way up to the next [`Field`].

@@ -8,7 +8,7 @@ use fnv::FnvHasher;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::bucket::{fmix64, write_prefixed};
-use crate::condition::Bytes;
+use crate::bytes::BytesSet;
 
 use super::problem::{Path, Problems, number, quote};
 
@@ -77,7 +77,7 @@ impl Node {
                 }
             }
             Self::Object(members) => {
-                let mut seen = Bytes::default();
+                let mut seen = BytesSet::default();
                 members.retain_mut(|(key, node)| {
                     let path = path.key(key);
                     fits &= node.check(&path, depth + 1, problems);

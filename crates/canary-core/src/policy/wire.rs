@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-use super::reader::{Field, List};
+use super::field::{Field, List};
 use super::tree::Node;
 
 #[cfg(feature = "schema")]

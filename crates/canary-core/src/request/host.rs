@@ -6,15 +6,19 @@ const MAX_HOST: usize = 255;
 /// Room for one folded host, so that folding needs no heap.
 pub(crate) type HostBuffer = [u8; MAX_HOST];
 
-/// Folds `:authority`; empty where there is no usable host.
-pub(crate) fn fold_host<'a>(authority: &[u8], buffer: &'a mut HostBuffer) -> &'a [u8] {
+/// The host that `:authority` names, as it is written; empty where there is no usable one.
+pub(crate) fn host(authority: &[u8]) -> &[u8] {
     let host = without_port(authority);
-    let Some(folded) = buffer.get_mut(..host.len()) else {
-        return &[];
-    };
-    folded.copy_from_slice(host);
-    folded.make_ascii_lowercase();
-    folded
+    if host.len() <= MAX_HOST { host } else { &[] }
+}
+
+/// A host in lower case, at the beginning of a buffer.
+pub(crate) fn fold_host(host: &[u8]) -> HostBuffer {
+    let mut buffer = [0; MAX_HOST];
+    for (to, from) in buffer.iter_mut().zip(host) {
+        *to = from.to_ascii_lowercase();
+    }
+    buffer
 }
 
 /// Cuts `:port`, but no part of an IPv6 address in brackets.
@@ -30,8 +34,8 @@ mod tests {
     use super::*;
 
     fn fold(authority: &str) -> String {
-        let mut buffer = [0; MAX_HOST];
-        String::from_utf8(fold_host(authority.as_bytes(), &mut buffer).to_vec()).unwrap()
+        let host = host(authority.as_bytes());
+        String::from_utf8(fold_host(host)[..host.len()].to_vec()).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod source;
 use std::borrow::Cow;
 
 pub(crate) use cookie::cookie;
-pub(crate) use host::{HostBuffer, fold_host};
+pub(crate) use host::{HostBuffer, fold_host, host};
 pub(crate) use query::query;
 pub use source::{Source, SourceKind};
 

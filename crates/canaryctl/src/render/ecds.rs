@@ -66,32 +66,30 @@ impl Default for Options {
 /// A `DiscoveryResponse` with the policy, its text verbatim; a bad one is rendered too, for
 /// those who want to see what comes of it.
 pub fn ecds(policy: &str, options: &Options) -> Value {
-    // Without --strict Envoy's own environment decides, as in envoy/envoy.yaml.
-    let environment = if options.strict {
-        json!({"key_values": {"CANARY_STRICT": "1"}})
+    let mut vm = Map::from_iter([
+        ("vm_id".to_owned(), json!(options.vm_id)),
+        ("runtime".to_owned(), json!("envoy.wasm.runtime.v8")),
+        ("code".to_owned(), json!({"local": {"filename": options.wasm}})),
+    ]);
+    if options.strict {
+        vm.insert("environment_variables".to_owned(), json!({"key_values": {"CANARY_STRICT": "1"}}));
+        // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
+        vm.insert("configuration".to_owned(), string_value("CANARY_STRICT=1"));
     } else {
-        json!({"host_env_keys": ["CANARY_STRICT"]})
-    };
+        // Envoy's own environment decides, as in envoy/envoy.yaml.
+        vm.insert("environment_variables".to_owned(), json!({"host_env_keys": ["CANARY_STRICT"]}));
+    }
     let capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-    let mut config = json!({
+    let config = json!({
         "name": options.name,
         "root_id": ROOT_ID,
         // Deprecated, and yet the only setting under which requests are served while a VM dies.
         "fail_open": true,
-        "vm_config": {
-            "vm_id": options.vm_id,
-            "runtime": "envoy.wasm.runtime.v8",
-            "code": {"local": {"filename": options.wasm}},
-            "environment_variables": environment,
-        },
+        "vm_config": vm,
         "configuration": string_value(policy),
         "capability_restriction_config": {"allowed_capabilities": capabilities},
     });
-    if options.strict {
-        // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
-        config["vm_config"]["configuration"] = string_value("CANARY_STRICT=1");
-    }
     json!({
         "version_info": version(policy),
         "resources": [{

@@ -2,11 +2,12 @@
 
 use super::text::Check;
 use super::{entries, text};
-use crate::condition::{Bytes, Condition, GeoSet, Place, Test, Text};
+use crate::bytes::BytesSet;
+use crate::condition::{Condition, GeoSet, Place, Test, Text};
 use crate::host_set::{HostMap, HostPattern};
 use crate::path_trie::PathTrie;
+use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems};
-use crate::policy::reader::{Field, List};
 use crate::policy::wire;
 
 pub(super) fn condition(wire: &wire::Condition, at: &Path<'_>, problems: &mut Problems) -> Condition {
@@ -51,7 +52,7 @@ pub(super) fn hosts(list: &List<String>, at: &Path<'_>, problems: &mut Problems)
     Some(hosts.iter().filter_map(|host| HostPattern::parse(host).ok()).collect())
 }
 
-fn bytes(list: &List<String>, at: &Path<'_>, problems: &mut Problems, verdict: Check) -> Option<Bytes> {
+fn bytes(list: &List<String>, at: &Path<'_>, problems: &mut Problems, verdict: Check) -> Option<BytesSet> {
     let values = text::list(list, at, problems, verdict)?;
     Some(values.into_iter().map(str::into_boxed_bytes).collect())
 }
@@ -80,7 +81,8 @@ fn named(
     texts.extend(part(&wire.prefix, "prefix").map(Text::Prefix));
     texts.extend(part(&wire.suffix, "suffix").map(Text::Suffix));
     texts.extend(part(&wire.contains, "contains").map(Text::Contains));
-    texts.extend(wire.equals.given().map(|value| Text::OneOf(Bytes::from_iter([value.as_bytes().into()]))));
+    texts
+        .extend(wire.equals.given().map(|value| Text::OneOf(BytesSet::from_iter([value.as_bytes().into()]))));
     texts.extend(bytes(&wire.one_of, &at.key("one_of"), problems, text::any).map(Text::OneOf));
     texts.extend(wire.present.given().map(|present| Text::Present(*present)));
     let bad = problems.len() > before

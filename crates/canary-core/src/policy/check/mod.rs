@@ -11,8 +11,8 @@ mod weights;
 
 use fnv::FnvHashMap;
 
+use super::field::{Field, List};
 use super::problem::{Path, Problems, number, quote};
-use super::reader::{Field, List};
 use super::{Policy, wire};
 use crate::route::{Match, Routes};
 

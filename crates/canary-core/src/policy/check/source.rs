@@ -2,8 +2,8 @@
 
 use super::text::Check;
 use super::{entries, text};
+use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems};
-use crate::policy::reader::{Field, List};
 use crate::policy::wire;
 use crate::request::{Source, SourceKind};
 

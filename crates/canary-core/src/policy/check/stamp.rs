@@ -1,8 +1,8 @@
 //! The headers that carry a decision.
 
 use super::{or, text};
+use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems, quote};
-use crate::policy::reader::Field;
 use crate::policy::wire;
 use crate::stamp::Stamps;
 

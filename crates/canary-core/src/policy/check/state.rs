@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::weights::{self, Names};
 use super::{entries, text};
+use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems};
-use crate::policy::reader::Field;
 use crate::policy::wire;
 use crate::split::{VariantId, Weight};
 

@@ -2,12 +2,12 @@
 //! that stand after `must be` in a problem.
 
 use super::entries;
-use crate::condition::Bytes;
+use crate::bytes::BytesSet;
 use crate::geo::Geo;
 use crate::host_set::HostPattern;
 use crate::path_trie::check_prefix;
+use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
-use crate::policy::reader::{Field, List};
 
 /// A check: the text in the one form in which it is compared, or what it must be.
 pub(super) type Check = fn(&str) -> Verdict;
@@ -42,8 +42,25 @@ pub(super) fn cluster(raw: &str) -> Verdict {
     }
 }
 
+/// Headers that frame a message or say whom it is for: writing one breaks requests.
+const FRAMING: [&str; 8] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// The name of a header that is written, in lower case.
 pub(super) fn header(raw: &str) -> Verdict {
+    let name = any_header(raw)?;
+    if FRAMING.contains(&&*name) { Err("a header that is not part of HTTP itself") } else { Ok(name) }
+}
+
+fn any_header(raw: &str) -> Verdict {
     if is_token(raw) { Ok(raw.to_ascii_lowercase().into()) } else { Err("a header name") }
 }
 
@@ -51,7 +68,7 @@ pub(super) fn header(raw: &str) -> Verdict {
 pub(super) fn readable_header(raw: &str) -> Verdict {
     match raw {
         ":authority" | ":method" | ":path" | ":scheme" => Ok(raw.into()),
-        _ => header(raw),
+        _ => any_header(raw),
     }
 }
 
@@ -151,7 +168,7 @@ pub(super) fn list(
     verdict: Check,
 ) -> Option<Vec<Box<str>>> {
     not_empty(list, at, problems);
-    let mut seen = Bytes::default();
+    let mut seen = BytesSet::default();
     let mut values = Vec::new();
     for (index, raw) in entries(list) {
         let at = at.index(index);

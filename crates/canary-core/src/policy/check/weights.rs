@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::text;
+use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems, number, quote};
-use crate::policy::reader::Field;
 use crate::policy::wire;
 use crate::split::{MAX_VARIANTS, Split, VariantId, Weight};
 
