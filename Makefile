@@ -14,7 +14,7 @@ ADMIN_PORT ?= 9901
 POLICY ?=
 WASM_TARGET := wasm32-wasip1
 # Each byte is loaded by every proxy.
-WASM_MAX_KB := 350
+WASM_MAX_KB := 600
 CARGO_DENY_VERSION := 0.20.2
 
 CARGO_TARGET_DIR ?= target

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::hint::black_box;
 
-use canary_core::decide::decide;
+use canary_core::decide::{Ambient, decide};
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -85,7 +85,7 @@ fn decisions(criterion: &mut Criterion) {
         criterion.bench_function(&format!("decide/{rollouts} rollouts, {rules} rules"), |bencher| {
             bencher.iter(|| {
                 let request = next.next().unwrap();
-                black_box(decide(black_box(&policy), black_box(request), Some(0)).reason)
+                black_box(decide(black_box(&policy), black_box(request), Ambient::at(0)).reason)
             });
         });
     }

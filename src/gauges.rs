@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use canary_core::policy::Policy;
+use canary_core::timeline::Instant;
 use fnv::FnvHashMap;
 
 use crate::host::{self, MetricKind};
@@ -38,8 +39,8 @@ struct Queue {
 }
 
 impl Gauges {
-    /// Queues all gauges of a policy, and those of the sides that have left it.
-    pub(crate) fn queue(&self, policy: &Policy, plugin: &Plugin) {
+    /// Queues all gauges of a policy as they are at an instant, and those of the sides that have left it.
+    pub(crate) fn queue(&self, policy: &Policy, now: Instant, plugin: &Plugin) {
         let mut plugins = self.plugins.borrow_mut();
         let queue = plugins.entry(plugin.clone()).or_default();
         let shared = host::shared_data(&plugin.key("sides")).unwrap_or_default();
@@ -48,7 +49,7 @@ impl Gauges {
         let mut gone: BTreeSet<&str> = shared.lines().chain(mine.lines()).collect();
         queue.waiting.clear();
         for rollout in &policy.rollouts {
-            for (variant, ppm) in rollout.effective_weights() {
+            for (variant, ppm) in rollout.effective_weights(now) {
                 let side = format!("{} {}", rollout.name, variant.name);
                 gone.remove(side.as_str());
                 queue.waiting.extend(side_gauges(&rollout.name, &variant.name, ppm, variant.rolled_back));

@@ -18,7 +18,7 @@ pub(crate) struct HeaderMap {
 impl HeaderMap {
     /// Takes what the host gave; `None` where it does not add up.
     pub(crate) fn parse(bytes: Vec<u8>) -> Option<Self> {
-        let count = usize::try_from(u32_at(&bytes, 0)?).ok()?;
+        let count = usize::try_from(u32::from_le_bytes(*bytes.first_chunk()?)).ok()?;
         let texts = count.checked_mul(8)?.checked_add(4)?;
         let (sizes, _) = bytes.get(4..texts)?.as_chunks::<8>();
         let end = sizes.iter().try_fold(texts, |at, size| {
@@ -29,15 +29,11 @@ impl HeaderMap {
     }
 }
 
-/// The lengths of a name and of its value.
+/// The lengths of a name and of its value: one load, since every header of a map is passed
+/// again and again.
 fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
-    let name = usize::try_from(u32_at(&size, 0)?).ok()?;
-    let value = usize::try_from(u32_at(&size, 4)?).ok()?;
-    Some((name, value))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|number| u32::from_le_bytes(*number))
+    let both = u64::from_le_bytes(size);
+    Some((usize::try_from(both & 0xffff_ffff).ok()?, usize::try_from(both >> 32).ok()?))
 }
 
 impl RequestView for HeaderMap {
@@ -48,7 +44,7 @@ impl RequestView for HeaderMap {
         for size in sizes {
             let (name_len, value_len) = lengths(*size)?;
             let value = at + name_len + 1;
-            if name_len == name.len() && self.bytes.get(at..)?.starts_with(name.as_bytes()) {
+            if name_len == name.len() && self.bytes.get(at..at + name_len)? == name.as_bytes() {
                 return self.bytes.get(value..value + value_len);
             }
             at = value + value_len + 1;

@@ -6,9 +6,12 @@
 #![allow(unsafe_code, reason = "the calls into the host; nothing else in the filter needs it")]
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::fmt;
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
+
+use canary_core::timeline::Instant;
 
 use crate::header_map::HeaderMap;
 
@@ -39,6 +42,9 @@ host_calls! {
     fn proxy_replace_header_map_value(
         map: u32, name: *const u8, name_len: usize, value: *const u8, value_len: usize
     );
+    fn proxy_add_header_map_value(
+        map: u32, name: *const u8, name_len: usize, value: *const u8, value_len: usize
+    );
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize);
     fn proxy_get_property(path: *const u8, path_len: usize, data: *mut *mut u8, len: *mut usize);
     fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, value_len: usize);
@@ -48,6 +54,7 @@ host_calls! {
     fn proxy_increment_metric(id: u32, by: i64);
     fn proxy_record_metric(id: u32, value: u64);
     fn proxy_set_tick_period_milliseconds(period: u32);
+    fn proxy_get_current_time_nanoseconds(now: *mut u64);
 }
 
 const OK: u32 = 0;
@@ -120,9 +127,8 @@ pub(crate) fn request_headers() -> Result<HeaderMap, Refused> {
     HeaderMap::parse(bytes.unwrap_or_default()).ok_or_else(|| refused("get_header_map_pairs", "corrupt"))
 }
 
-/// The `:status` of the response.
-pub(crate) fn response_status() -> Option<Vec<u8>> {
-    let name = ":status";
+/// A response header; of a repeated one all values, with commas between them.
+pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
     // SAFETY: as above, and the host reads `name` during the call.
     let bytes = fetch("get_header_map_value", |data, len| unsafe {
         proxy_get_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), data, len)
@@ -131,21 +137,30 @@ pub(crate) fn response_status() -> Option<Vec<u8>> {
 }
 
 /// Replaces whatever a request header holds.
-pub(crate) fn replace_request_header(name: &str, value: &str) {
+pub(crate) fn replace_request_header(name: &str, value: &[u8]) {
     replace(REQUEST_HEADERS, name, value);
 }
 
 /// Replaces whatever a response header holds.
-pub(crate) fn replace_response_header(name: &str, value: &str) {
+pub(crate) fn replace_response_header(name: &str, value: &[u8]) {
     replace(RESPONSE_HEADERS, name, value);
 }
 
-fn replace(map: u32, name: &str, value: &str) {
+fn replace(map: u32, name: &str, value: &[u8]) {
     // SAFETY: the host reads the texts during the call.
     let status = unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     };
     let _logged = checked("replace_header_map_value", status);
+}
+
+/// Adds a response header beside those of this name.
+pub(crate) fn add_response_header(name: &str, value: &[u8]) {
+    // SAFETY: the host reads the texts during the call.
+    let status = unsafe {
+        proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    };
+    let _logged = checked("add_header_map_value", status);
 }
 
 /// Removes a request header, however often it stands there.
@@ -186,15 +201,23 @@ pub(crate) fn plugin_configuration(len: usize) -> Result<Vec<u8>, Refused> {
     bytes.ok_or_else(|| refused("get_buffer_bytes", "nothing"))
 }
 
-/// Whether a variable of the VM's environment is set to this.
-pub(crate) fn environment_is(name: &str, value: &str) -> bool {
-    std::env::var_os(name).is_some_and(|set| set == value)
+/// A variable of the VM's environment.
+pub(crate) fn environment(name: &str) -> Option<Vec<u8>> {
+    std::env::var_os(name).map(OsString::into_encoded_bytes)
 }
 
-/// A random number, a new one for each VM: where draws begin.
-pub(crate) fn random_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
+/// Fills a buffer with random bytes; whether the host had any.
+pub(crate) fn random(buffer: &mut [u8]) -> bool {
+    getrandom::fill(buffer).is_ok()
+}
+
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> Option<Instant> {
+    let mut now = 0;
+    // SAFETY: the host writes a number to `now`.
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut now) };
+    checked("get_current_time_nanoseconds", status).ok()?;
+    Instant::try_from(now / 1_000_000_000).ok()
 }
 
 /// Calls this plugin's tick again and again; a period of zero ends it.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use canary_core::exchange::{Exchange, Stamp};
+use canary_core::exchange::{Change, Exchange};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -32,27 +32,36 @@ impl HttpContext for Http {
             active.policy.foreign_stamps().for_each(host::remove_request_header);
             return Action::Continue;
         };
-        let (exchange, plan) = Exchange::on_request(&active.policy, &headers, active.draw());
+        let random = || active.random();
+        let (exchange, plan) = Exchange::on_request(&active.policy, &headers, active.ambient(&random));
         self.exchange = exchange;
-        for stamp in plan.stamps {
-            match stamp {
-                Stamp::Leave => {}
-                Stamp::Set(name, value) => host::replace_request_header(name, value),
-                Stamp::Remove(name) => host::remove_request_header(name),
+        for change in plan.stamps.iter().chain(&plan.more) {
+            match change {
+                Change::Leave => {}
+                Change::Set(name, value) => host::replace_request_header(name, value),
+                Change::Remove(name) => host::remove_request_header(name),
             }
         }
         if plan.log {
             active.log_decision(&plan.decision);
         }
-        active.table.request(&plan.decision, &active.stats);
+        active.table.request(&plan, &active.stats);
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         if self.exchange.is_served() {
-            let status = host::response_status().unwrap_or_default();
-            if let Stamp::Set(name, value) = self.exchange.on_response(&self.active.policy, &status) {
-                host::replace_response_header(name, value);
+            let status = host::response_header(":status").unwrap_or_default();
+            let cache_control = || host::response_header("cache-control");
+            let plan = self.exchange.on_response(&self.active.policy, &status, cache_control);
+            if let Change::Set(name, value) = plan.stamp {
+                host::replace_response_header(name, &value);
+            }
+            if let Some(value) = plan.set_cookie {
+                host::add_response_header("set-cookie", &value);
+            }
+            if let Some(value) = plan.cache_control {
+                host::replace_response_header("cache-control", &value);
             }
         }
         Action::Continue

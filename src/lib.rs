@@ -8,6 +8,7 @@
 //! | `stats` | metric names and ids, counters gathered between ticks |
 //! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
 //! | `plugin` | what the VMs of a plugin share: the last good policy, what was told |
+//! | `random` | random bits, many at once |
 //! | `host` | host calls that cannot trap |
 //! | `header_map` | a request's header map, read in place |
 
@@ -16,6 +17,7 @@ mod header_map;
 mod host;
 mod http;
 mod plugin;
+mod random;
 mod root;
 mod stats;
 

@@ -19,6 +19,7 @@ pub(crate) enum Told {
     Loaded,
     Refused,
     Empty,
+    NoKeys,
 }
 
 impl Plugin {
@@ -60,7 +61,7 @@ impl Plugin {
         match what {
             Told::Loaded => host::set_shared_data(&key(Told::Refused), &[]),
             Told::Refused => host::set_shared_data(&key(Told::Loaded), &[]),
-            Told::Empty => {}
+            Told::Empty | Told::NoKeys => {}
         }
         tell();
     }

@@ -5,14 +5,19 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use canary_core::decide::Decision;
+use canary_core::decide::{Ambient, Decision};
+use canary_core::forced::{KeyRing, Override};
 use canary_core::policy::{Policy, Problems};
+use canary_core::rollout::Rollout;
+use canary_core::timeline::Instant;
+use canary_core::token::NoKeys;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use crate::host;
 use crate::http::Http;
 use crate::plugin::{Plugin, Told};
+use crate::random::Random;
 use crate::stats::{Stats, Table};
 
 /// Counters lag by this much at most.
@@ -33,7 +38,12 @@ pub(crate) struct Active {
     pub(crate) policy: Policy,
     pub(crate) table: Table,
     pub(crate) stats: Rc<Stats>,
-    draws: Cell<u64>,
+    /// When the weights change by themselves.
+    next_change: Cell<Option<Instant>>,
+    keys: KeyRing,
+    random: Random,
+    /// As of the last tick: decisions of one policy agree, and a clock costs a call.
+    now: Cell<Instant>,
     line: RefCell<Vec<u8>>,
     ended: Cell<bool>,
 }
@@ -41,7 +51,7 @@ pub(crate) struct Active {
 impl Root {
     /// A root context without a policy.
     pub(crate) fn new(stats: Rc<Stats>) -> Self {
-        let active = Active::new(Policy::default(), stats.clone());
+        let active = Active::new(Policy::default(), KeyRing::default(), stats.clone());
         Self { plugin: Plugin::default(), stats, active: Rc::new(active) }
     }
 }
@@ -79,7 +89,7 @@ impl RootContext for Root {
             }
             Err(problems) => {
                 self.stats.count("canary_policy_errors_total");
-                let strict = host::environment_is("CANARY_STRICT", "1");
+                let strict = host::environment("CANARY_STRICT").as_deref() == Some(b"1");
                 let last_good = if strict { None } else { plugin.last_good() };
                 let goes_on = match &last_good {
                     _ if strict => "what Envoy served before (CANARY_STRICT=1)",
@@ -99,14 +109,26 @@ impl RootContext for Root {
         };
         // A VM on trial never ticks, so what it counted is added now.
         self.stats.flush();
-        self.stats.gauges().queue(&policy, plugin);
-        self.active = Rc::new(Active::new(policy, self.stats.clone()));
+        let mut without_keys = Vec::new();
+        let keys = KeyRing::new(&policy, host::environment, |rollout, overrides, why| {
+            without_keys.push(no_keys(rollout, overrides, why));
+        });
+        if !without_keys.is_empty() {
+            plugin.once(Told::NoKeys, &text, || without_keys.iter().for_each(|line| log::error!("{line}")));
+        }
+        self.active = Rc::new(Active::new(policy, keys, self.stats.clone()));
+        self.active.queue_gauges(plugin);
         host::set_tick_period(TICK);
         true
     }
 
     fn on_tick(&mut self) {
         self.stats.flush();
+        let active = &self.active;
+        active.now.set(host::now().unwrap_or(active.now.get()));
+        if active.next_change.get().is_some_and(|change| change <= active.now.get()) {
+            active.queue_gauges(&self.plugin);
+        }
         self.stats.gauges().tick(&self.plugin);
     }
 
@@ -120,24 +142,34 @@ impl RootContext for Root {
 }
 
 impl Active {
-    fn new(policy: Policy, stats: Rc<Stats>) -> Self {
+    fn new(policy: Policy, keys: KeyRing, stats: Rc<Stats>) -> Self {
         Self {
+            next_change: Cell::default(),
+            keys,
+            random: Random::default(),
+            now: Cell::new(host::now().unwrap_or_default()),
             table: Table::new(&policy),
             policy,
             stats,
-            draws: Cell::new(host::random_seed()),
             line: RefCell::default(),
             ended: Cell::new(false),
         }
     }
 
-    /// The next random number: `SplitMix64`.
-    pub(crate) fn draw(&self) -> u64 {
-        let state = self.draws.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.draws.set(state);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    /// What decisions depend on beside the policy and the request. `random` is for the caller
+    /// to keep.
+    pub(crate) fn ambient<'a>(&'a self, random: &'a dyn Fn() -> Option<u128>) -> Ambient<'a> {
+        Ambient { now: self.now.get(), random, keys: Some(&self.keys) }
+    }
+
+    /// 128 random bits.
+    pub(crate) fn random(&self) -> Option<u128> {
+        self.random.bits()
+    }
+
+    fn queue_gauges(&self, plugin: &Plugin) {
+        self.next_change.set(self.policy.next_change(self.now.get()));
+        self.stats.gauges().queue(&self.policy, self.now.get(), plugin);
     }
 
     /// Writes a decision to the filter state, for access logs.
@@ -168,6 +200,11 @@ fn log_loaded(policy: &Policy) {
     let revision = policy.revision.as_deref().unwrap_or("-");
     let (rollouts, digest) = (policy.rollouts.len(), policy.digest);
     log::info!("policy loaded revision={revision} rollouts={rollouts} digest={digest}");
+}
+
+fn no_keys(rollout: &Rollout, overrides: &Override, why: NoKeys) -> String {
+    let (name, key_env) = (&rollout.name, &overrides.key_env);
+    format!("override off, every token is refused rollout={name} key_env={key_env} why={why:?}")
 }
 
 fn log_problems(problems: &Problems, goes_on: &str) {

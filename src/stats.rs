@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use canary_core::code_class::CodeClass;
-use canary_core::decide::{Decision, Reason};
-use canary_core::exchange::Outcome;
+use canary_core::decide::Reason;
+use canary_core::exchange::{Outcome, RequestPlan};
 use canary_core::policy::Policy;
 use canary_core::rollout::{Rollout, Variant};
 use fnv::FnvHashMap;
@@ -29,9 +29,12 @@ pub(crate) struct Stats {
 }
 
 /// Where the counters of one policy are, worked out when each is first counted.
+///
+/// For each rollout: one place for each reason, one for refused tokens, then one for requests
+/// and one for each class of each side, then two for each flag.
 pub(crate) struct Table {
-    /// For each rollout, where its places begin; the place behind the last one is for
-    /// requests that no rollout matched.
+    /// Where the places of each rollout begin; the place behind the last one is for requests
+    /// that no rollout matched.
     begins: Box<[usize]>,
     slots: Box<[Cell<Option<SlotId>>]>,
 }
@@ -65,6 +68,10 @@ const NO_ROLLOUT: &str = "none";
 
 const REASONS: usize = Reason::ALL.len();
 const CLASSES: usize = CodeClass::ALL.len();
+/// Where a rollout's sides begin: behind its reasons and its refused tokens.
+const SIDES: usize = REASONS + 1;
+/// What a flag can be.
+const VALUES: [&str; 2] = ["off", "on"];
 
 // impl Table
 
@@ -74,7 +81,7 @@ impl Table {
         let mut end = 0;
         let begins = policy.rollouts.iter().map(|rollout| {
             let begin = end;
-            end += REASONS + rollout.variants.len() * (1 + CLASSES);
+            end += SIDES + rollout.variants.len() * (1 + CLASSES) + rollout.flags.len() * VALUES.len();
             begin
         });
         let begins = begins.collect();
@@ -82,17 +89,34 @@ impl Table {
     }
 
     /// Counts a request with its decision.
-    pub(crate) fn request(&self, decision: &Decision<'_>, stats: &Stats) {
+    pub(crate) fn request(&self, plan: &RequestPlan<'_>, stats: &Stats) {
+        let decision = &plan.decision;
         let reason = decision.reason;
         let Some(rollout) = decision.rollout else {
             return self.add(self.slots.len() - 1, stats, || decisions(NO_ROLLOUT, reason));
         };
         let begin = self.begin(rollout);
         self.add(begin + reason.index(), stats, || decisions(&rollout.name, reason));
-        if let Some(variant) = decision.variant {
-            self.add(begin + REASONS + variant.id.slot() * (1 + CLASSES), stats, || {
+        if decision.rejected_token {
+            self.add(begin + REASONS, stats, || {
+                Name { labels: &[("rollout", &rollout.name)], metric: "canary_override_rejected_total" }
+                    .to_string()
+            });
+        }
+        if let Some(variant) = decision.variant.filter(|_| plan.counted) {
+            self.add(begin + SIDES + variant.id.slot() * (1 + CLASSES), stats, || {
                 let labels = [("rollout", &*rollout.name), ("variant", &*variant.name)];
                 Name { labels: &labels, metric: "canary_requests_total" }.to_string()
+            });
+        }
+        let flags_begin = begin + SIDES + rollout.variants.len() * (1 + CLASSES);
+        for (flag, on) in decision.flags.iter() {
+            let value = usize::from(on);
+            self.add(flags_begin + flag * VALUES.len() + value, stats, || {
+                let name = rollout.flags.get(flag).map_or("-", |flag| &flag.name);
+                let value = VALUES.get(value).copied().unwrap_or_default();
+                let labels = [("rollout", &*rollout.name), ("flag", name), ("value", value)];
+                Name { labels: &labels, metric: "canary_flag_evaluations_total" }.to_string()
             });
         }
     }
@@ -102,7 +126,7 @@ impl Table {
         let Outcome { rollout, variant, class } = outcome;
         let Some(rollout) = policy.rollout(rollout) else { return };
         let Some(variant) = rollout.variant(variant) else { return };
-        let variant_begins = self.begin(rollout) + REASONS + variant.id.slot() * (1 + CLASSES);
+        let variant_begins = self.begin(rollout) + SIDES + variant.id.slot() * (1 + CLASSES);
         self.add(variant_begins + 1 + class.index(), stats, || responses(rollout, variant, class));
     }
 

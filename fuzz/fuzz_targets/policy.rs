@@ -11,14 +11,15 @@ fuzz_target!(|bytes: &[u8]| {
             let again = Policy::parse(bytes).expect("the same text");
             assert_eq!(policy.digest, again.digest);
             for rollout in &policy.rollouts {
-                let sum: u32 = rollout.effective_weights().map(|(_, ppm)| ppm).sum();
+                let sum: u32 = rollout.effective_weights(0).map(|(_, ppm)| ppm).sum();
                 assert_eq!(sum, 1_000_000);
             }
             let _ = policy.trusts();
         }
         Err(problems) => {
             assert!(!problems.is_empty());
-            assert_eq!(problems.to_string().lines().count(), problems.len());
+            // Over a mebibyte of text they are only counted, in one line more.
+            assert!(problems.to_string().lines().count() <= problems.len());
         }
     }
 });

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use canary_core::decide::decide;
+use canary_core::decide::{Ambient, decide};
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 use libfuzzer_sys::fuzz_target;
@@ -32,6 +32,6 @@ impl RequestView for Request<'_> {
 
 fuzz_target!(|bytes: &[u8]| {
     let request = Request(bytes.split(|byte| *byte == 0).collect());
-    let once = decide(&POLICY, &request, Some(0)).to_string();
-    assert_eq!(once, decide(&POLICY, &request, Some(0)).to_string());
+    let once = decide(&POLICY, &request, Ambient::at(0)).to_string();
+    assert_eq!(once, decide(&POLICY, &request, Ambient::at(0)).to_string());
 });

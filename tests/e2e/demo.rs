@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use canary_core::decide::decide;
+use canary_core::decide::{Ambient, decide};
 use canary_lab::{Load, Request};
 use canaryctl::explain::{self, Header};
 
@@ -41,7 +41,7 @@ pub(crate) fn the_demo_stamps_logs_and_counts_as_the_core_decides() {
         let request = explain::Request::new("GET", "127.0.0.1", "/")
             .with_header(Header::new("x-user-id", user.as_str()))
             .with_header(Header::new("x-geo-country", *country));
-        let decision = decide(&policy, &request, None);
+        let decision = decide(&policy, &request, Ambient::at(0));
         let variant = decision.variant.unwrap();
         let cluster = variant.cluster.as_deref();
         let who = format!("{user} from {country}");

@@ -1,10 +1,14 @@
 //! Conditions on a request: the `when` of a rule.
 
+use fnv::FnvHashSet;
+
+use crate::bucket::Salt;
 use crate::bytes::BytesSet;
 use crate::facts::Facts;
 use crate::host_set::HostMap;
+use crate::ip_set::IpSet;
 use crate::path_trie::PathTrie;
-use crate::request::{RequestView, cookie, query};
+use crate::request::{RequestView, cookie, jwt, query};
 
 /// Holds where all of its tests hold; one without tests always holds.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +30,16 @@ pub enum Test {
     Path(PathTrie<()>),
     /// The identity is known and in the list.
     Identity(BytesSet),
+    /// The identity is known, and its hash under this salt is in the list.
+    IdentityHash(Salt, FnvHashSet<u64>),
+    /// The source address is known and in one of the networks.
+    Source(IpSet),
+    /// The request is in this segment.
+    Segment(SegmentId),
     /// A named value of the request looks like this.
     Value(Place, Box<str>, Text),
+    /// A claim of the bearer token, or an entry of one that is a list, looks like this.
+    Claim(Box<str>, Text),
     /// The condition does not hold.
     Not(Condition),
     /// At least one of the conditions holds.
@@ -41,6 +53,17 @@ pub struct GeoSet {
     pub any_known: bool,
     /// The others, in upper case.
     pub geos: BytesSet,
+}
+
+/// A segment by its place in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentId(pub(crate) u8);
+
+impl SegmentId {
+    /// Its place in [`Policy::segments`](crate::policy::Policy::segments).
+    pub fn place(self) -> usize {
+        usize::from(self.0)
+    }
 }
 
 /// Where a named value stands.
@@ -86,7 +109,20 @@ impl Test {
             Self::Host(hosts) => hosts.matches(facts.host()).next().is_some(),
             Self::Path(prefixes) => prefixes.longest(facts.path(), |()| Some(())).is_some(),
             Self::Identity(ids) => facts.identity().is_some_and(|id| ids.contains(id)),
+            Self::IdentityHash(salt, hashes) => {
+                facts.identity().is_some_and(|id| hashes.contains(&salt.key().last(id).get()))
+            }
+            Self::Source(networks) => facts.source().is_some_and(|address| networks.contains(address)),
+            Self::Segment(id) => facts.is_in(*id),
             Self::Value(place, name, text) => text.fits(place.read(name, facts.view)),
+            Self::Claim(name, text) => {
+                let claim = facts.claims().and_then(|claims| claims.get(&**name));
+                match (text, claim) {
+                    (Text::Present(wanted), claim) => *wanted == claim.is_some(),
+                    (text, Some(claim)) => jwt::texts(claim).any(|value| text.fits(Some(&value))),
+                    (_, None) => false,
+                }
+            }
             Self::Not(condition) => !condition.holds(facts),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(facts)),
         }

@@ -2,12 +2,36 @@
 
 use std::fmt;
 
-use crate::bucket::Point;
+use crate::bucket::{Point, Salt};
 use crate::facts::Facts;
+use crate::flag::Flags;
+use crate::forced::{Forced, KeyRing};
+use crate::inbound;
 use crate::policy::Policy;
 use crate::request::RequestView;
 use crate::rollout::{Anonymous, BucketBy, Rollout, Rule, Then, Variant};
 use crate::split::{Split, VariantId};
+use crate::timeline::Instant;
+use crate::visitor::{VisitorId, asks_for_a_page};
+
+/// What a decision depends on beside the policy and the request.
+#[derive(Clone, Copy)]
+pub struct Ambient<'a> {
+    /// The time, in seconds since 1970.
+    pub now: Instant,
+    /// Random bits, asked for at most once: for those whose side is drawn for each request, and
+    /// for a visitor's new id. Without them such a side is left open, and no id is issued.
+    pub random: &'a dyn Fn() -> Option<u128>,
+    /// The keys by which tokens are checked.
+    pub keys: Option<&'a KeyRing>,
+}
+
+impl Ambient<'_> {
+    /// An instant, without random bits and without keys: what is random has no one answer.
+    pub fn at(now: Instant) -> Self {
+        Self { now, random: &|| None, keys: None }
+    }
+}
 
 /// What a request gets, and why.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +46,12 @@ pub struct Decision<'p> {
     pub rule: Option<&'p Rule>,
     /// Where the user stands on the circle, where that was asked for.
     pub point: Option<Point>,
+    /// The features that the user has.
+    pub flags: Flags,
+    /// The id that a visitor is to be given.
+    pub issued: Option<VisitorId>,
+    /// Whether there were tokens, and none of them was worth anything.
+    pub rejected_token: bool,
 }
 
 /// Why a side was chosen.
@@ -31,20 +61,35 @@ pub enum Reason {
     Split,
     /// A rule pinned it.
     TargetingMatch,
+    /// A signed token asked for it.
+    Override,
+    /// An outer proxy had chosen it.
+    Inbound,
     /// There was no identity.
     Anonymous,
     /// The rollout is not enabled.
     Disabled,
     /// The chosen variant is rolled back.
     RolledBack,
+    /// The request is not to be part of any figure.
+    Excluded,
     /// No rollout matched.
     Default,
 }
 
 impl Reason {
     /// Every reason, in the order of [`Reason::index`].
-    pub const ALL: [Self; 6] =
-        [Self::Split, Self::TargetingMatch, Self::Anonymous, Self::Disabled, Self::RolledBack, Self::Default];
+    pub const ALL: [Self; 9] = [
+        Self::Split,
+        Self::TargetingMatch,
+        Self::Override,
+        Self::Inbound,
+        Self::Anonymous,
+        Self::Disabled,
+        Self::RolledBack,
+        Self::Excluded,
+        Self::Default,
+    ];
 
     /// The reason's place in [`Reason::ALL`].
     pub const fn index(self) -> usize {
@@ -56,64 +101,174 @@ impl Reason {
         match self {
             Self::Split => "SPLIT",
             Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Override => "OVERRIDE",
+            Self::Inbound => "INBOUND",
             Self::Anonymous => "ANONYMOUS",
             Self::Disabled => "DISABLED",
             Self::RolledBack => "ROLLED_BACK",
+            Self::Excluded => "EXCLUDED",
             Self::Default => "DEFAULT",
         }
     }
 }
 
-/// Decides one request. `draw` is a random number for those whose side is drawn for each
-/// request; without one their side is left open.
-pub fn decide<'p>(policy: &'p Policy, view: &impl RequestView, draw: Option<u64>) -> Decision<'p> {
+/// Decides one request.
+pub fn decide<'p>(policy: &'p Policy, view: &impl RequestView, ambient: Ambient<'_>) -> Decision<'p> {
     let facts = Facts::new(policy, view);
     match policy.routes.find(&facts).and_then(|id| policy.rollout(id)) {
-        Some(rollout) => rollout.decide(&facts, draw),
-        None => Decision { rollout: None, variant: None, reason: Reason::Default, rule: None, point: None },
+        Some(rollout) => rollout.decide(policy, &facts, ambient),
+        None => Decision::new(None, None, Reason::Default),
     }
 }
 
-/// A side before the rollback has its say; `None` is a draw left open.
-type Chosen = (Option<VariantId>, Reason, Option<Point>);
+/// A side before the rollback has its say.
+struct Choice<'p> {
+    /// `None` is a draw left open.
+    side: Option<VariantId>,
+    reason: Reason,
+    rule: Option<&'p Rule>,
+    point: Option<Point>,
+    visitor: Option<Visitor>,
+}
+
+/// A visitor who is known by a cookie.
+#[derive(Clone, Copy)]
+struct Visitor {
+    id: VisitorId,
+    /// Whether the id is still to be given to them.
+    is_new: bool,
+}
+
+impl<'p> Decision<'p> {
+    fn new(rollout: Option<&'p Rollout>, variant: Option<&'p Variant>, reason: Reason) -> Self {
+        Self {
+            rollout,
+            variant,
+            reason,
+            rule: None,
+            point: None,
+            flags: Flags::default(),
+            issued: None,
+            rejected_token: false,
+        }
+    }
+}
+
+impl Choice<'_> {
+    fn of(side: VariantId, reason: Reason) -> Self {
+        Self { side: Some(side), reason, rule: None, point: None, visitor: None }
+    }
+}
 
 impl Rollout {
-    fn decide<V: RequestView>(&self, facts: &Facts<'_, V>, draw: Option<u64>) -> Decision<'_> {
-        let matching = || self.rules.iter().find(|rule| rule.when.holds(facts));
-        let rule = if self.enabled { matching() } else { None };
-        let (side, reason, point) = match rule.map(|rule| &rule.then) {
-            _ if !self.enabled => (Some(VariantId::BASELINE), Reason::Disabled, None),
-            Some(Then::Pin(side)) => (Some(*side), Reason::TargetingMatch, None),
-            Some(Then::Split(split)) => self.split(split, facts, draw),
-            None => self.split(&self.split, facts, draw),
+    fn decide<'p, V: RequestView>(
+        &'p self,
+        policy: &'p Policy,
+        facts: &Facts<'_, V>,
+        ambient: Ambient<'_>,
+    ) -> Decision<'p> {
+        let baseline = self.variants.first();
+        if !self.enabled {
+            return Decision::new(Some(self), baseline, Reason::Disabled);
+        }
+        let mut excluding = policy.exclude.iter().chain(&self.exclude);
+        if excluding.any(|condition| condition.holds(facts)) {
+            return Decision::new(Some(self), baseline, Reason::Excluded);
+        }
+        let forced = self.forced(facts.view, ambient.keys.and_then(|keys| keys.get(self.id)), ambient.now);
+        let choice = match forced {
+            Forced::To(side) => Choice::of(side.id, Reason::Override),
+            Forced::No | Forced::Rejected => self.choose(policy, facts, ambient),
         };
-        let chosen = side.and_then(|side| self.variant(side));
-        // Last, and whatever chose the variant: a pin too.
+        let chosen = choice.side.and_then(|side| self.variant(side));
+        // Last, and whatever chose the variant, a pin too; but not a token, by which people look
+        // at what was rolled back.
         let (variant, reason) = match chosen {
-            Some(variant) if variant.rolled_back => (self.variants.first(), Reason::RolledBack),
-            chosen => (chosen, reason),
+            Some(variant) if variant.rolled_back && choice.reason != Reason::Override => {
+                (baseline, Reason::RolledBack)
+            }
+            chosen => (chosen, choice.reason),
         };
-        Decision { rollout: Some(self), variant, reason, rule, point }
+        let point = |salt: Salt| self.point(salt, facts, choice.visitor);
+        Decision {
+            rule: choice.rule,
+            point: choice.point,
+            flags: variant.map_or_else(Flags::default, |side| Flags::of(&self.flags, side.id, facts, point)),
+            issued: choice.visitor.filter(|visitor| visitor.is_new).map(|visitor| visitor.id),
+            rejected_token: matches!(forced, Forced::Rejected),
+            ..Decision::new(Some(self), variant, reason)
+        }
     }
 
-    fn split<V: RequestView>(&self, split: &Split, facts: &Facts<'_, V>, draw: Option<u64>) -> Chosen {
-        if let Some(identity) = facts.identity() {
-            let key = self.salt.key();
-            let point = match self.bucket_by {
-                BucketBy::Identity => key.last(identity),
-                BucketBy::IdentityAndGeo => {
-                    key.field(identity).last(facts.geo().map_or(&[], |geo| geo.as_bytes()))
-                }
-            };
-            return (Some(split.owner(point)), Reason::Split, Some(point));
+    fn choose<'p, V: RequestView>(
+        &'p self,
+        policy: &Policy,
+        facts: &Facts<'_, V>,
+        ambient: Ambient<'_>,
+    ) -> Choice<'p> {
+        let trusted = self.trust_inbound.as_ref().is_some_and(|trusted| trusted.holds(facts));
+        if let Some(side) = trusted.then(|| inbound::side(self, &policy.stamps, facts.view)).flatten() {
+            return Choice::of(side.id, Reason::Inbound);
         }
-        let side = match (split.sole(), self.anonymous) {
+        let rule = self.rules.iter().find(|rule| rule.when.holds(facts));
+        let choice = match rule.map(|rule| &rule.then) {
+            Some(Then::Pin(side)) => Choice::of(*side, Reason::TargetingMatch),
+            Some(Then::Split(timeline)) => self.draw(timeline.at(ambient.now), facts, ambient),
+            None => self.draw(self.timeline.at(ambient.now), facts, ambient),
+        };
+        Choice { rule, ..choice }
+    }
+
+    fn draw<V: RequestView>(
+        &self,
+        split: &Split,
+        facts: &Facts<'_, V>,
+        ambient: Ambient<'_>,
+    ) -> Choice<'static> {
+        let visitor = self.visitor(facts, ambient);
+        if let Some(point) = self.point(self.salt, facts, visitor) {
+            return Choice { point: Some(point), visitor, ..Choice::of(split.owner(point), Reason::Split) };
+        }
+        let side = match (split.sole(), &self.anonymous) {
             // Everyone follows, so that the baseline can be shut down.
             (Some(sole), _) => Some(sole),
-            (None, Anonymous::Baseline) => Some(VariantId::BASELINE),
-            (None, Anonymous::Random) => draw.map(|draw| split.owner(Point::new(draw))),
+            (None, Anonymous::Random) => {
+                let draw = (ambient.random)().and_then(|bits| u64::try_from(bits >> 64).ok());
+                draw.map(|draw| split.owner(Point::new(draw)))
+            }
+            (None, Anonymous::Baseline | Anonymous::Cookie(_)) => Some(VariantId::BASELINE),
         };
-        (side, Reason::Anonymous, None)
+        Choice { side, ..Choice::of(VariantId::BASELINE, Reason::Anonymous) }
+    }
+
+    /// Who comes without identity, and has a cookie or is to get one.
+    fn visitor<V: RequestView>(&self, facts: &Facts<'_, V>, ambient: Ambient<'_>) -> Option<Visitor> {
+        let Anonymous::Cookie(cookie) = &self.anonymous else { return None };
+        if facts.identity().is_some() {
+            return None;
+        }
+        let known = cookie.read(facts.view).map(|id| Visitor { id, is_new: false });
+        // Where nothing is stamped, nothing is given to clients either.
+        let issue = || (!self.observe && asks_for_a_page(facts.view)).then(ambient.random).flatten();
+        known.or_else(|| issue().map(|bits| Visitor { id: VisitorId::new(bits), is_new: true }))
+    }
+
+    /// Where a user stands under a salt; `None` without identity.
+    fn point<V: RequestView>(
+        &self,
+        salt: Salt,
+        facts: &Facts<'_, V>,
+        visitor: Option<Visitor>,
+    ) -> Option<Point> {
+        let visitor = visitor.as_ref().map(|visitor| visitor.id.as_bytes());
+        let identity = facts.identity().or(visitor)?;
+        let key = salt.key();
+        Some(match self.bucket_by {
+            BucketBy::Identity => key.last(identity),
+            BucketBy::IdentityAndGeo => {
+                key.field(identity).last(facts.geo().map_or(&[], |geo| geo.as_bytes()))
+            }
+        })
     }
 }
 

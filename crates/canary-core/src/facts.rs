@@ -1,10 +1,14 @@
 //! What is known of one request; each fact is worked out once, when it is first asked for.
 
+use core::net::IpAddr;
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
+use crate::condition::SegmentId;
 use crate::geo::Geo;
 use crate::policy::Policy;
+use crate::request::jwt::{self, Claims};
+use crate::request::source::address;
 use crate::request::{HostBuffer, RequestView, fold_host, host, path};
 
 /// One request as a policy sees it.
@@ -15,12 +19,29 @@ pub struct Facts<'v, V> {
     folded_host: OnceCell<HostBuffer>,
     geo: OnceCell<Option<Geo>>,
     identity: OnceCell<Option<Cow<'v, [u8]>>>,
+    claims: OnceCell<Option<Claims>>,
+    /// Which segments were asked for, and which of them hold.
+    segments: Cell<[SegmentSet; 2]>,
 }
+
+/// A bit for each segment; a policy has at most [`MAX_SEGMENTS`].
+type SegmentSet = [u64; MAX_SEGMENTS / 64];
+
+/// The most segments of a policy.
+pub(crate) const MAX_SEGMENTS: usize = 256;
 
 impl<'v, V: RequestView> Facts<'v, V> {
     /// Nothing is read yet.
     pub fn new(policy: &'v Policy, view: &'v V) -> Self {
-        Self { policy, view, folded_host: OnceCell::new(), geo: OnceCell::new(), identity: OnceCell::new() }
+        Self {
+            policy,
+            view,
+            folded_host: OnceCell::new(),
+            geo: OnceCell::new(),
+            identity: OnceCell::new(),
+            claims: OnceCell::new(),
+            segments: Cell::default(),
+        }
     }
 
     /// The method as sent.
@@ -54,7 +75,42 @@ impl<'v, V: RequestView> Facts<'v, V> {
 
     /// The first source of the policy that has an identity.
     pub fn identity(&self) -> Option<&[u8]> {
-        let find = || self.policy.identity.iter().find_map(|source| source.read(self.view));
+        let known = |value: &Cow<'_, [u8]>| !self.policy.ignore_identities.contains(&**value);
+        let find = || self.policy.identity.iter().find_map(|source| source.read(self.view).filter(known));
         self.identity.get_or_init(find).as_deref()
+    }
+
+    /// The source address.
+    pub fn source(&self) -> Option<IpAddr> {
+        let address = address(self.view.source_address()?);
+        std::str::from_utf8(&address).ok()?.parse().ok()
+    }
+
+    /// The claims of the bearer token.
+    pub fn claims(&self) -> Option<&Claims> {
+        let read = || jwt::claims(self.view.header("authorization")?);
+        self.claims.get_or_init(read).as_ref()
+    }
+
+    /// Whether the request is in a segment. Each is worked out once, so that segments made
+    /// of segments cost no more than there are.
+    pub fn is_in(&self, id: SegmentId) -> bool {
+        let (word, bit) = (usize::from(id.0 / 64), 1 << (id.0 % 64));
+        let holds_bit = |set: &SegmentSet| set.get(word).is_some_and(|word| word & bit != 0);
+        let [asked, held] = self.segments.get();
+        if holds_bit(&asked) {
+            return holds_bit(&held);
+        }
+        let segment = self.policy.segments.get(usize::from(id.0));
+        let holds = segment.is_some_and(|segment| segment.when.holds(self));
+        // Read again: others have been worked out on the way.
+        let mut sets = self.segments.get();
+        for (set, add) in sets.iter_mut().zip([true, holds]) {
+            if let (Some(word), true) = (set.get_mut(word), add) {
+                *word |= bit;
+            }
+        }
+        self.segments.set(sets);
+        holds
     }
 }

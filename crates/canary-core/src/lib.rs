@@ -13,8 +13,12 @@
 //! | [`geo`] | where a request comes from |
 //! | [`bucket`] | salt and key → a point on the circle; frozen |
 //! | [`split`] | weights → ranges of the circle, so that ramps move few users; frozen |
+//! | [`timeline`], [`calendar`], [`zone`] | splits over time; when a schedule may move users; IANA time zones |
 //! | [`rollout`] | the checked rollout: variants, split, rules |
 //! | [`condition`] | what rules ask of a request |
+//! | [`flag`] | features for a part of a variant's users |
+//! | [`forced`], [`token`] | sides that signed tokens ask for |
+//! | [`visitor`] | the cookie of those who have no identity |
 //! | [`route`] | which rollout a request belongs to |
 //! | [`bytes`] | tables whose keys are raw bytes |
 //! | [`request`] | the port through which a request is read |
@@ -22,18 +26,28 @@
 
 pub mod bucket;
 pub mod bytes;
+pub mod calendar;
 pub mod code_class;
 pub mod condition;
 pub mod decide;
 pub mod exchange;
+pub mod flag;
+pub mod forced;
 pub mod geo;
+pub mod ip_set;
 pub mod policy;
 pub mod request;
 pub mod rollout;
 pub mod route;
 pub mod split;
 pub mod stamp;
+pub mod timeline;
+pub mod token;
+pub mod visitor;
+pub mod zone;
 
+mod baggage;
 mod facts;
 mod host_set;
+mod inbound;
 mod path_trie;

@@ -2,7 +2,11 @@
 
 use crate::bucket::{MILLION, Salt};
 use crate::condition::Condition;
+use crate::flag::Flag;
+use crate::forced::Override;
 use crate::split::{Split, VariantId};
+use crate::timeline::{Instant, Timeline};
+use crate::visitor::VisitorCookie;
 
 /// One release in progress, checked: its variants exist and its weights fit.
 #[derive(Clone, Debug)]
@@ -15,6 +19,14 @@ pub struct Rollout {
     pub release: Option<Box<str>>,
     /// A rollout that is not enabled gives everyone the baseline.
     pub enabled: bool,
+    /// Decides and counts, but stamps and routes nothing.
+    pub observe: bool,
+    /// Requests that get the baseline and are in no figure of a variant.
+    pub exclude: Option<Condition>,
+    /// Where tokens stand that ask for a side.
+    pub overrides: Option<Override>,
+    /// When the side is followed that an outer proxy has chosen for this rollout.
+    pub trust_inbound: Option<Condition>,
     /// Decides which users are the first.
     pub salt: Salt,
     /// What makes up a user's key.
@@ -23,10 +35,12 @@ pub struct Rollout {
     pub anonymous: Anonymous,
     /// The baseline at slot 0, then the variants in the order of the policy.
     pub variants: Box<[Variant]>,
-    /// The layout of the variants' weights.
-    pub split: Split,
+    /// The layouts of the variants' weights over time.
+    pub timeline: Timeline,
     /// The first whose condition holds decides.
     pub rules: Box<[Rule]>,
+    /// Features of the variants' users, sorted by name.
+    pub flags: Box<[Flag]>,
 }
 
 /// A rollout by its place in the policy.
@@ -63,7 +77,7 @@ pub enum Then {
     /// Everyone gets this side, whoever they are.
     Pin(VariantId),
     /// Other weights on the same bucket.
-    Split(Split),
+    Split(Timeline),
 }
 
 /// The fields of a user's key.
@@ -76,12 +90,14 @@ pub enum BucketBy {
 }
 
 /// What a split does with those who have no identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Anonymous {
     /// The baseline, unless one variant holds everyone.
     Baseline,
     /// A draw for each request, by weight.
     Random,
+    /// An id in a cookie, issued with a page; without one as under [`Anonymous::Baseline`].
+    Cookie(VisitorCookie),
 }
 
 impl Rollout {
@@ -90,10 +106,24 @@ impl Rollout {
         self.variants.get(id.slot())
     }
 
-    /// The share that each side gets now, outside rules: 0 for a variant that is rolled
-    /// back, all for the baseline of a rollout that is not enabled.
-    pub fn effective_weights(&self) -> impl Iterator<Item = (&Variant, u32)> {
-        let weights = self.variants.iter().skip(1).zip(self.split.weights());
+    /// A side by its name.
+    pub fn side(&self, name: &[u8]) -> Option<&Variant> {
+        self.variants.iter().find(|side| side.name.as_bytes() == name)
+    }
+
+    /// The split in force for those for whom this rule decides, or none does; a pin has none.
+    pub fn split<'p>(&'p self, rule: Option<&'p Rule>, now: Instant) -> Option<&'p Split> {
+        match rule.map(|rule| &rule.then) {
+            None => Some(self.timeline.at(now)),
+            Some(Then::Split(timeline)) => Some(timeline.at(now)),
+            Some(Then::Pin(_)) => None,
+        }
+    }
+
+    /// The share that each side gets at an instant, outside rules: 0 for a variant that is
+    /// rolled back, all for the baseline of a rollout that is not enabled.
+    pub fn effective_weights(&self, now: Instant) -> impl Iterator<Item = (&Variant, u32)> {
+        let weights = self.variants.iter().skip(1).zip(self.timeline.at(now).weights());
         let weights = weights.map(|(variant, weight)| {
             let serves = self.enabled && !variant.rolled_back;
             (variant, if serves { weight.ppm() } else { 0 })

@@ -77,17 +77,6 @@ impl Weight {
     pub const fn ppm(self) -> u32 {
         self.0
     }
-
-    /// The weights of a rollout's variants where some are replaced.
-    pub(crate) fn replaced(weights: &[Self], by: &[(VariantId, Self)]) -> Box<[Self]> {
-        let mut weights: Box<[Self]> = weights.into();
-        for (id, weight) in by {
-            if let Some(place) = id.slot().checked_sub(1).and_then(|i| weights.get_mut(i)) {
-                *place = *weight;
-            }
-        }
-        weights
-    }
 }
 
 /// Percent, with no more decimals than it needs.

@@ -11,6 +11,10 @@ pub struct Stamps {
     pub cluster: Option<Box<str>>,
     /// The response header that names the variant.
     pub response: Option<Box<str>>,
+    /// The request header that lists the features that are on.
+    pub flags: Option<Box<str>>,
+    /// Whether the decision goes into W3C baggage too, for services further in.
+    pub baggage: bool,
     /// Whether the decision goes into the filter state, for access logs.
     pub filter_state: bool,
 }
@@ -22,13 +26,15 @@ impl Default for Stamps {
             rollout: Some("x-deployment-rollout".into()),
             cluster: Some("x-deployment-cluster".into()),
             response: Some("x-deployment-variant".into()),
+            flags: Some("x-feature-flags".into()),
+            baggage: false,
             filter_state: true,
         }
     }
 }
 
 impl Stamps {
-    /// Every request header that is a stamp.
+    /// The request headers that say which side serves.
     pub fn request_headers(&self) -> impl Iterator<Item = &str> {
         let optional = [self.rollout.as_deref(), self.cluster.as_deref()];
         std::iter::once(&*self.variant).chain(optional.into_iter().flatten())

@@ -17,6 +17,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use canary_core::decide::Ambient;
 use canary_core::exchange::Exchange;
 use support::{get, with_rollouts};
 
@@ -53,10 +54,10 @@ fn a_whole_exchange_takes_nothing_from_the_heap() {
     let request =
         get(&[("x-user-id", "alice"), ("x-geo-country", "de"), ("x-a", "abc"), ("cookie", "x=y; c=e")]);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    for draw in 0..100 {
-        let (mut exchange, plan) = Exchange::on_request(&policy, black_box(&request), draw);
+    for now in 0..100 {
+        let (mut exchange, plan) = Exchange::on_request(&policy, black_box(&request), Ambient::at(now));
         black_box(plan.stamps);
-        black_box(exchange.on_response(&policy, b"200"));
+        black_box(exchange.on_response(&policy, b"200", || None));
         black_box(exchange.on_end());
     }
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);

@@ -12,8 +12,8 @@
 
 mod support;
 
-use canary_core::decide::decide;
-use support::{Request, decided, get, policy, request, variant, with_rollouts};
+use canary_core::decide::{Ambient, decide};
+use support::{Request, decided, drawn, get, policy, request, variant, with_rollouts};
 
 const CHECKOUT: &str = r#"{
     "name": "checkout",
@@ -188,8 +188,11 @@ fn the_most_specific_match_wins() {
         ("GET", "a.x.com", "/px", "longer-suffix"),
         ("OPTIONS", "a.x.com", "*", "longer-suffix"),
     ] {
-        let decision =
-            decide(&policy, &request(method, host, path, &[]), None).rollout.unwrap().name.to_string();
+        let decision = decide(&policy, &request(method, host, path, &[]), Ambient::at(0))
+            .rollout
+            .unwrap()
+            .name
+            .to_string();
         assert_eq!(decision, expected, "{method} {host} {path}");
     }
 }
@@ -249,12 +252,22 @@ fn anonymous_users_are_drawn_by_weight_where_the_policy_says_so() {
     let share = |name: &str| {
         let draws = (0..10_000_u64).map(|i| i * (u64::MAX / 10_000));
         draws
-            .filter(|draw| decide(&policy, &get(&[]), Some(*draw)).variant.unwrap().name.as_ref() == name)
+            .filter(|draw| {
+                decide(&policy, &get(&[]), drawn(&|| Some(u128::from(*draw) << 64)))
+                    .variant
+                    .unwrap()
+                    .name
+                    .as_ref()
+                    == name
+            })
             .count()
     };
     assert!((1_990..2_010).contains(&share("canary")), "{}", share("canary"));
     assert!((2_990..3_010).contains(&share("beta")), "{}", share("beta"));
-    assert!(decide(&policy, &get(&[]), None).variant.is_none(), "a draw that is not made stays open");
+    assert!(
+        decide(&policy, &get(&[]), Ambient::at(0)).variant.is_none(),
+        "a draw that is not made stays open"
+    );
 }
 
 // Off and back
@@ -320,7 +333,7 @@ fn weights_of_the_state_stand_in_for_the_variants_and_rules_for_those() {
 #[test]
 fn the_effective_weights_are_what_is_served_now() {
     let weights = |policy: canary_core::policy::Policy| -> Vec<u32> {
-        policy.rollouts[0].effective_weights().map(|(_, ppm)| ppm).collect()
+        policy.rollouts[0].effective_weights(0).map(|(_, ppm)| ppm).collect()
     };
     assert_eq!(weights(with_state("", "")), [300_000, 300_000, 400_000]);
     assert_eq!(weights(with_state(r#""rolled_back": ["beta"]"#, "")), [700_000, 300_000, 0]);

@@ -13,10 +13,12 @@
 mod support;
 
 use canary_core::code_class::CodeClass;
-use canary_core::exchange::{Exchange, Outcome, Stamp};
+use canary_core::decide::Ambient;
+use canary_core::exchange::{Change, Exchange, Outcome, RequestPlan, ResponsePlan};
+use canary_core::policy::Policy;
 use support::{Request, get, policy};
 
-fn with(fields: &str, rollout: &str) -> canary_core::policy::Policy {
+fn with(fields: &str, rollout: &str) -> Policy {
     policy(&format!(
         r#"{{"version": 1, "identity": [{{"header": "x-user-id"}}]{fields}, "rollouts": [{{"name": "r",
             "match": {{"hosts": ["shop.example.com"]}}, "baseline": {{"name": "stable"}},
@@ -24,14 +26,29 @@ fn with(fields: &str, rollout: &str) -> canary_core::policy::Policy {
     ))
 }
 
-fn stamps(policy: &canary_core::policy::Policy, request: &Request) -> Vec<String> {
-    let (_, plan) = Exchange::on_request(policy, request, 0);
-    let show = |stamp: &Stamp<'_>| match stamp {
-        Stamp::Leave => None,
-        Stamp::Set(name, value) => Some(format!("{name}={value}")),
-        Stamp::Remove(name) => Some(format!("-{name}")),
-    };
-    plan.stamps.iter().filter_map(show).collect()
+fn stamps(policy: &Policy, request: &Request) -> Vec<String> {
+    let (_, plan) = begin(policy, request);
+    plan.stamps.iter().chain(&plan.more).filter_map(show).collect()
+}
+
+fn show(change: &Change<'_>) -> Option<String> {
+    match change {
+        Change::Leave => None,
+        Change::Set(name, value) => Some(format!("{name}={}", String::from_utf8_lossy(value))),
+        Change::Remove(name) => Some(format!("-{name}")),
+    }
+}
+
+fn begin<'p>(policy: &'p Policy, request: &Request) -> (Exchange, RequestPlan<'p>) {
+    Exchange::on_request(policy, request, Ambient::at(0))
+}
+
+/// The stamp of a response; there is nothing beside it.
+fn stamp(exchange: &mut Exchange, policy: &Policy, status: &[u8]) -> Option<String> {
+    let ResponsePlan { stamp, set_cookie, cache_control } =
+        exchange.on_response(policy, status, || panic!("not asked for"));
+    assert_eq!((set_cookie, cache_control), (None, None));
+    show(&stamp)
 }
 
 const SPOOFED: [(&str, &str); 4] = [
@@ -88,17 +105,17 @@ fn stamps_have_the_names_that_the_policy_gives_or_are_off() {
         "",
     );
     assert_eq!(stamps(&policy, &get(&SPOOFED)), ["x-side=canary"]);
-    let (mut exchange, plan) = Exchange::on_request(&policy, &get(&[]), 0);
+    let (mut exchange, plan) = begin(&policy, &get(&[]));
     assert!(!plan.log);
-    assert_eq!(exchange.on_response(&policy, b"200"), Stamp::Leave);
+    assert_eq!(stamp(&mut exchange, &policy, b"200"), None);
 }
 
 #[test]
 fn the_response_says_which_variant_served_and_is_counted_once() {
     let policy = with("", "");
-    let (mut exchange, plan) = Exchange::on_request(&policy, &get(&[]), 0);
+    let (mut exchange, plan) = begin(&policy, &get(&[]));
     assert!(plan.log && exchange.is_served());
-    assert_eq!(exchange.on_response(&policy, b"503"), Stamp::Set("x-deployment-variant", "canary"));
+    assert_eq!(stamp(&mut exchange, &policy, b"503").as_deref(), Some("x-deployment-variant=canary"));
     let rollout = &policy.rollouts[0];
     let outcome =
         Outcome { rollout: rollout.id, variant: rollout.variants[1].id, class: CodeClass::ServerError };
@@ -109,16 +126,16 @@ fn the_response_says_which_variant_served_and_is_counted_once() {
 #[test]
 fn an_exchange_without_a_response_has_no_class() {
     let policy = with("", "");
-    let (mut exchange, _) = Exchange::on_request(&policy, &get(&[]), 0);
+    let (mut exchange, _) = begin(&policy, &get(&[]));
     assert_eq!(exchange.on_end().map(|outcome| outcome.class), Some(CodeClass::None));
 }
 
 #[test]
 fn an_exchange_that_no_rollout_decided_is_left_alone() {
     let policy = with("", "");
-    let (mut exchange, plan) = Exchange::on_request(&policy, &elsewhere(&[]), 0);
+    let (mut exchange, plan) = begin(&policy, &elsewhere(&[]));
     assert!(!plan.log && !exchange.is_served());
-    assert_eq!(exchange.on_response(&policy, b"200"), Stamp::Leave);
+    assert_eq!(stamp(&mut exchange, &policy, b"200"), None);
     assert_eq!(exchange.on_end(), None);
     assert_eq!(Exchange::default().on_end(), None, "a filter ahead replied: there was no request");
 }

@@ -12,41 +12,8 @@
 
 mod support;
 
-use canary_core::policy::Policy;
-
-/// Every problem of a policy, as it is printed.
-fn problems(text: &str) -> Vec<String> {
-    match Policy::parse(text.as_bytes()) {
-        Ok(_) => Vec::new(),
-        Err(problems) => problems.to_string().lines().map(str::to_owned).collect(),
-    }
-}
-
-/// A policy with one rollout, `{fields}` added to it.
-fn rollout(fields: &str) -> String {
-    format!(
-        r#"{{"version": 1, "rollouts": [{{"name": "r", "baseline": {{"name": "stable"}},
-            "variants": [{{"name": "canary", "weight": 5}}, {{"name": "beta", "weight": 10}}]{fields}}}]}}"#
-    )
-}
-
-fn rule(fields: &str) -> String {
-    rollout(&format!(r#", "rules": [{{"name": "x", {fields}}}]"#))
-}
-
-fn when(condition: &str) -> String {
-    rule(&format!(r#""variant": "canary", "when": {{{condition}}}"#))
-}
-
-macro_rules! rows {
-    ($($name:ident: $policy:expr => $problems:expr;)*) => {$(
-        #[test]
-        fn $name() {
-            let expected: &[&str] = &$problems;
-            assert_eq!(problems(&$policy), expected);
-        }
-    )*};
-}
+use support::rows;
+use support::written::{problems, rollout, rule, when};
 
 rows! {
     // The document
@@ -60,7 +27,7 @@ rows! {
         r#"{"version": 1, "$schema": "x", "description": {"a": 1}, "owner": ["b"]}"# => [];
     an_unknown_field_is_told_with_the_known_ones: r#"{"version": 1, "role": "edge", "rolouts": []}"# => [
         "rolouts: unknown field, must be one of $schema, description, owner, version, revision, role, \
-         identity, geo, stamp, rollouts, state"
+         identity, geo, ignore_identities, stamp, segments, exclude, rollouts, state"
     ];
     an_unknown_role: r#"{"version": 1, "role": "Edge"}"# => [r#"role: must be "edge" or "inner", got "Edge""#];
     a_null_is_not_left_out: r#"{"version": 1, "revision": null}"# => ["revision: must be a string, got null"];
@@ -126,13 +93,10 @@ rows! {
         [r#"rollouts[0].bucket_by: must be ["identity"] or ["identity", "geo"]"#];
     an_unknown_key_field: rollout(r#", "bucket_by": ["user"]"#) =>
         [r#"rollouts[0].bucket_by[0]: must be "identity" or "geo", got "user""#];
-    the_cookie_form_has_not_come_yet: rollout(r#", "anonymous": {"cookie": {"name": "id"}}"#) => [
-        r#"rollouts[0].anonymous: the cookie form is not supported by this version, use "baseline" or "random""#
-    ];
     anonymous_is_one_of_two_words: rollout(r#", "anonymous": "canary""#) =>
-        [r#"rollouts[0].anonymous: must be "baseline" or "random", got "canary""#];
+        [r#"rollouts[0].anonymous: must be "baseline", "random" or {"cookie": …}, got "canary""#];
     anonymous_is_no_number: rollout(r#", "anonymous": 5"#) =>
-        [r#"rollouts[0].anonymous: must be "baseline" or "random", got 5"#];
+        [r#"rollouts[0].anonymous: must be "baseline", "random" or {"cookie": …}, got 5"#];
 
     // Weights
     a_weight_is_in_range: rollout("").replace("10}", "120}") =>
@@ -150,8 +114,8 @@ rows! {
 
     // Rules
     a_rule_does_one_thing: rollout(r#", "rules": [{"name": "a"}, {"name": "b", "variant": "canary", "weights": {"beta": 1}}]"#) => [
-        "rollouts[0].rules[0]: must have either variant or weights",
-        "rollouts[0].rules[1]: must have either variant or weights, not both",
+        "rollouts[0].rules[0]: must have one of variant, weights, schedule",
+        "rollouts[0].rules[1]: must have one of variant, weights, schedule, not several",
     ];
     a_rule_names_a_side: rule(r#""variant": "canray""#) =>
         [r#"rollouts[0].rules[0].variant: must be one of stable, canary, beta, got "canray""#];
@@ -209,7 +173,7 @@ rows! {
     ];
     an_unknown_condition: when(r#""country": ["DE"]"#) => [
         "rollouts[0].rules[0].when.country: unknown field, must be one of geo, methods, hosts, path_prefixes, \
-         identity, header, cookie, query, not, any"
+         identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any"
     ];
 
     // State

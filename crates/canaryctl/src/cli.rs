@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use canary_core::timeline::Instant;
+
+use crate::clock;
 use crate::explain::Header;
 
 const EXAMPLES: &str = "\
@@ -47,11 +50,18 @@ Examples:
       --header 'x-geo-country: DE' --host shop.example.com --path /checkout
   canaryctl explain policy.json --header 'cookie: uid=alice'
   canaryctl explain policy.json --header 'x-user-id: alice' --format json
+  canaryctl explain policy.json --header 'x-user-id: alice' \\
+      --at 2026-12-24T12:00:00+01:00
 
 The JSON keys are rollout, variant, cluster, reason, rule, bucket (per
 million) and hash (16 hex digits); null where there is none, as the variant
-of a request without identity that is drawn at random.
-Reasons: SPLIT, TARGETING_MATCH, ANONYMOUS, DISABLED, ROLLED_BACK, DEFAULT.
+of a request without identity that is drawn at random. Where the rollout has
+flags, `flags` lists those that are on.
+Reasons: SPLIT, TARGETING_MATCH, OVERRIDE, INBOUND, ANONYMOUS, DISABLED,
+ROLLED_BACK, EXCLUDED, DEFAULT.
+
+A token is checked with the key in this process's environment, under the
+name that the policy gives (`key_env`).
 
 Exit codes:
   0  explained
@@ -70,6 +80,48 @@ Exit codes:
   0  rendered
   1  the policy has problems
   2  wrong usage, or the file cannot be read";
+
+const TIMELINE_EXAMPLES: &str = "\
+Steps are shown when they come into force: where one falls due outside the
+windows, or in a freeze, that is when the schedule next runs.
+
+Examples:
+  canaryctl timeline envoy/policies/phased.json
+  canaryctl timeline policy.json --from 2026-12-01T00:00:00Z --days 30
+  canaryctl timeline policy.json --format json
+
+Exit codes:
+  0  shown
+  1  the policy has problems
+  2  wrong usage, or the file cannot be read";
+
+const TOKEN_EXAMPLES: &str = "\
+The key is the value of an environment variable, at least 32 bytes, the same
+in Envoy's environment and here. Two keys with a comma between them: the
+first mints, both check.
+
+Examples:
+  export CANARY_OVERRIDE_KEY=$(openssl rand -hex 32)
+  token=$(canaryctl token mint --rollout checkout --variant canary --expires-in 1h)
+  curl -H \"x-deployment-override: $token\" https://shop.example.com/checkout
+  canaryctl token check \"$token\" --rollout checkout --variant canary
+
+Exit codes:
+  0  minted; the token is good
+  1  the token is not good
+  2  wrong usage, or there is no key";
+
+const HASH_IDS_EXAMPLES: &str = "\
+Reads one identity per line and prints one hash per line, for
+`identity_hashes` of the segment with this name.
+
+Examples:
+  canaryctl hash-ids --segment beta < ids.txt
+  canaryctl hash-ids --segment beta --format json < ids.txt
+
+Exit codes:
+  0  hashed
+  2  wrong usage, or the input cannot be read";
 
 const DEMO_EXAMPLES: &str = "\
 Run it in the root of the repository, after `make build`; `make demo` and
@@ -113,6 +165,15 @@ pub enum Command {
     /// Turn a policy into configuration that can be deployed
     #[command(after_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
+    /// Show the weights to come: a table and a chart for each rollout with a schedule
+    #[command(after_help = TIMELINE_EXAMPLES)]
+    Timeline(TimelineArgs),
+    /// Mint and check signed tokens that ask for a side of a rollout
+    #[command(subcommand, after_help = TOKEN_EXAMPLES)]
+    Token(TokenCommand),
+    /// Hash identities for a segment, so that none stands in a policy
+    #[command(after_help = HASH_IDS_EXAMPLES)]
+    HashIds(HashIdsArgs),
     /// Show it at work in a real Envoy on this machine
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -145,6 +206,9 @@ pub struct ExplainArgs {
     /// The address that Envoy takes for the client's
     #[arg(long, value_name = "IP")]
     pub source: Option<IpAddr>,
+    /// When it comes, as in RFC 3339; now by default
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
+    pub at: Option<Instant>,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -179,6 +243,86 @@ pub struct RenderArgs {
     /// Let Envoy refuse (NACK) a bad policy instead of going on with the last good one
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Options of `timeline`.
+#[derive(Debug, Args)]
+pub struct TimelineArgs {
+    /// The policy, a JSON file; `-` is stdin
+    pub policy: PathBuf,
+    /// Only this rollout
+    #[arg(long, value_name = "NAME")]
+    pub rollout: Option<String>,
+    /// Where the chart begins, as in RFC 3339; now by default
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
+    pub from: Option<Instant>,
+    /// How far the chart goes; to the last step by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: Option<u32>,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Print a token, alone, on stdout
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Mint(MintArgs),
+    /// Say whether a token is good, and why not
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Check(CheckArgs),
+}
+
+/// Options of `token mint`.
+#[derive(Debug, Args)]
+pub struct MintArgs {
+    /// The rollout's name
+    #[arg(long, value_parser = crate::token::parse_name)]
+    pub rollout: String,
+    /// The variant's name; the baseline's too
+    #[arg(long, value_parser = crate::token::parse_name)]
+    pub variant: String,
+    /// How long it is good for: 90s, 30m, 1h, 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::token::parse_duration)]
+    pub expires_in: u64,
+    /// The environment variable with the key
+    #[arg(long, value_name = "NAME", default_value = "CANARY_OVERRIDE_KEY")]
+    pub key_env: String,
+}
+
+/// Options of `token check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The token
+    pub token: String,
+    /// The rollout that it must be for; what it names by default
+    #[arg(long, requires = "variant", value_parser = crate::token::parse_name)]
+    pub rollout: Option<String>,
+    /// The variant that it must be for
+    #[arg(long, requires = "rollout", value_parser = crate::token::parse_name)]
+    pub variant: Option<String>,
+    /// When it is checked, as in RFC 3339; now by default
+    #[arg(long, value_name = "TIME", value_parser = clock::parse)]
+    pub at: Option<Instant>,
+    /// The environment variable with the key
+    #[arg(long, value_name = "NAME", default_value = "CANARY_OVERRIDE_KEY")]
+    pub key_env: String,
+}
+
+/// Options of `hash-ids`.
+#[derive(Debug, Args)]
+pub struct HashIdsArgs {
+    /// The segment's name: the salt of the hashes
+    #[arg(long, value_parser = crate::token::parse_name)]
+    pub segment: String,
+    /// The identities, one per line; `-` is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub ids: PathBuf,
+    /// One hash per line, or a JSON list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// What a policy can be rendered to.

@@ -10,16 +10,23 @@
 //! | [`explain`] | one request → what it gets and why |
 //! | [`render`] | a policy → what Envoy loads |
 //! | `validate`, `schema` | the commands of these names |
+//! | `timeline` | schedules → the weights to come, as a table and a chart |
+//! | `token`, `hash_ids` | signed tokens; identities that need not stand in a policy |
+//! | [`clock`] | the time, where it is not told |
 //! | `demo` | a real Envoy, real traffic, and its own stats against the policy's weights |
 
 pub mod cli;
+pub mod clock;
 pub mod explain;
 pub mod render;
 
 mod demo;
+mod hash_ids;
 mod policy_file;
 mod schema;
 mod streams;
+mod timeline;
+mod token;
 mod validate;
 
 use std::process::ExitCode;
@@ -61,6 +68,9 @@ fn dispatch(cli: &Cli, streams: &mut Streams) -> Result<Outcome> {
         Command::Explain(args) => explain::run(args, streams),
         Command::Schema => schema::run(streams),
         Command::Render(args) => render::run(args, streams),
+        Command::Timeline(args) => timeline::run(args, streams),
+        Command::Token(command) => token::run(command, streams),
+        Command::HashIds(args) => hash_ids::run(args, streams),
         Command::Demo(args) => demo::run(args, streams),
     }
 }

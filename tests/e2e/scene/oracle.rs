@@ -1,6 +1,6 @@
 //! What the core says about a user: the same code as in the filter and in `canaryctl explain`.
 
-use canary_core::decide::{Decision, decide};
+use canary_core::decide::{Ambient, Decision, decide};
 use canary_core::policy::Policy;
 use canaryctl::explain::{Header, Request};
 
@@ -18,7 +18,7 @@ impl Core {
 
     /// Decides a request.
     pub(crate) fn decide(&self, request: &Request) -> Decision<'_> {
-        decide(&self.0, request, None)
+        decide(&self.0, request, Ambient::at(0))
     }
 
     /// Decides the request of a user, known by `x-user-id`.

@@ -12,10 +12,13 @@ mod tree;
 mod trust;
 mod wire;
 
+use crate::bytes::BytesSet;
+use crate::condition::Condition;
 use crate::request::Source;
 use crate::rollout::{Rollout, RolloutId};
 use crate::route::Routes;
 use crate::stamp::Stamps;
+use crate::timeline::Instant;
 
 pub use problem::{Path, Problem, Problems};
 pub use tree::{MAX_BYTES, MAX_DEPTH, MAX_ENTRIES};
@@ -35,12 +38,29 @@ pub struct Policy {
     pub geo: Box<[Source]>,
     /// Which headers carry the decision.
     pub stamps: Stamps,
+    /// Values that stand for no identity.
+    pub ignore_identities: BytesSet,
+    /// Who is who, by the order of their names.
+    pub segments: Box<[Segment]>,
+    /// Requests that get the baseline and are in no figure of a variant.
+    pub exclude: Option<Condition>,
+    /// Whether any rollout has flags, so that their header is ours.
+    pub(crate) has_flags: bool,
     /// What is being released, in the order of the policy.
     pub rollouts: Box<[Rollout]>,
     /// Which request belongs to which rollout.
     pub(crate) routes: Routes,
     /// 52 bits that stand for the content; 0 for no policy.
     pub digest: u64,
+}
+
+/// A named condition, for use in others.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its name.
+    pub name: Box<str>,
+    /// Who is in it.
+    pub when: Condition,
 }
 
 impl Policy {
@@ -54,7 +74,7 @@ impl Policy {
         }
         let mut problems = Problems::default();
         let policy = tree::Node::parse(text, &mut problems).and_then(|node| {
-            let wire = reader::read(&node, &mut problems)?;
+            let wire = reader::read(&node, &Path::Root, &mut problems)?;
             check::policy(&wire, node.digest(), &mut problems)
         });
         policy.filter(|_| problems.is_empty()).ok_or(problems)
@@ -63,6 +83,11 @@ impl Policy {
     /// A rollout by its id.
     pub fn rollout(&self, id: RolloutId) -> Option<&Rollout> {
         self.rollouts.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The next instant at which weights change by themselves, in the split of a rollout.
+    pub fn next_change(&self, now: Instant) -> Option<Instant> {
+        self.rollouts.iter().filter_map(|rollout| rollout.timeline.next_change(now)).min()
     }
 
     /// The stamps of which a client's must not pass where no rollout decides: an edge's. An

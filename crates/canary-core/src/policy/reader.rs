@@ -17,10 +17,14 @@ use serde::forward_to_deserialize_any;
 use super::problem::{Path, Problems};
 use super::tree::Node;
 
-/// Reads a wire struct, noting every problem.
-pub(super) fn read<'n, T: Deserialize<'n>>(node: &'n Node, problems: &mut Problems) -> Option<T> {
+/// Reads a wire struct that stands at a path, noting every problem.
+pub(super) fn read<'n, T: Deserialize<'n>>(
+    node: &'n Node,
+    path: &Path<'_>,
+    problems: &mut Problems,
+) -> Option<T> {
     let collected = RefCell::new(std::mem::take(problems));
-    let reader = Reader { node, path: &Path::Root, problems: &collected };
+    let reader = Reader { node, path, problems: &collected };
     let value = T::deserialize(reader).ok();
     *problems = collected.into_inner();
     value

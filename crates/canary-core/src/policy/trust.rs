@@ -59,9 +59,20 @@ impl Policy {
                 trusted.add(kind, &source.name, used_for.to_owned());
             }
         }
+        for segment in &self.segments {
+            trusted.condition(&segment.when, &format!("segment {}", segment.name));
+        }
+        trusted.optional(self.exclude.as_ref(), || "exclude".to_owned());
         for rollout in &self.rollouts {
+            trusted.optional(rollout.exclude.as_ref(), || format!("exclude {}", rollout.name));
+            trusted.optional(rollout.trust_inbound.as_ref(), || format!("trust_inbound {}", rollout.name));
             for rule in &rollout.rules {
                 trusted.condition(&rule.when, &format!("rule {}/{}", rollout.name, rule.name));
+            }
+            for flag in &rollout.flags {
+                for rule in &flag.rules {
+                    trusted.condition(&rule.when, &format!("flag {}/{}", rollout.name, flag.name));
+                }
             }
         }
         trusted.0
@@ -79,6 +90,12 @@ impl Collected {
         }
     }
 
+    fn optional(&mut self, condition: Option<&Condition>, used_for: impl Fn() -> String) {
+        if let Some(condition) = condition {
+            self.condition(condition, &used_for());
+        }
+    }
+
     fn condition(&mut self, condition: &Condition, used_for: &str) {
         for test in &condition.all {
             match test {
@@ -92,7 +109,15 @@ impl Collected {
                 }
                 Test::Not(inner) => self.condition(inner, used_for),
                 Test::Any(any) => any.iter().for_each(|inner| self.condition(inner, used_for)),
-                Test::Geo(_) | Test::Method(_) | Test::Host(_) | Test::Path(_) | Test::Identity(_) => {}
+                Test::Claim(name, _) => self.add(TrustedKind::JwtClaim, name, used_for.to_owned()),
+                Test::Source(_) => self.add(TrustedKind::SourceAddress, "", used_for.to_owned()),
+                Test::Geo(_)
+                | Test::Method(_)
+                | Test::Host(_)
+                | Test::Path(_)
+                | Test::Identity(_)
+                | Test::IdentityHash(..)
+                | Test::Segment(_) => {}
             }
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::Deserializer;
 
 use super::field::{Field, List};
 use super::tree::Node;
@@ -52,8 +52,15 @@ wire! {
         /// Where a user's geo is found; the first source with a known one wins.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 16)))]
         geo: List<GeoSource>,
+        /// Values that stand for no identity, such as `null` or `anonymous`.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        ignore_identities: List<String>,
         /// The headers that carry a decision.
         stamp: Field<Stamp>,
+        /// Named conditions, for use in others as `{"segment": NAME}`.
+        segments: Field<BTreeMap<String, Field<Condition>>>,
+        /// Requests that get the baseline of their rollout and are in no figure of a variant.
+        exclude: Field<Condition>,
         /// What is being released; the most specific match takes a request.
         rollouts: List<Rollout>,
         /// What operators write, by the name of the rollout.
@@ -98,12 +105,16 @@ wire! {
         cluster_header: Field<Option<String>>,
         /// The response header that names the variant; `x-deployment-variant` by default.
         response_header: Field<Option<String>>,
+        /// The request header that lists the features that are on; `x-feature-flags` by default.
+        flags_header: Field<Option<String>>,
+        /// Whether the decision is written to the `baggage` header too; false by default.
+        baggage: Field<bool>,
         /// Whether the decision is written to the filter state for access logs; true by default.
         filter_state: Field<bool>,
     }
 
     /// One release in progress.
-    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "baseline", "variants"])))]
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "baseline", "variants"]), extend("if" = {"not": {"required": ["schedule"]}}, "then" = {"properties": {"variants": {"items": {"required": ["weight"]}}}})))]
     struct Rollout {
         /// Where the schema of this document is; ignored.
         #[serde(rename = "$schema")]
@@ -123,6 +134,15 @@ wire! {
         salt: Field<String>,
         /// `false` gives everyone the baseline; true by default.
         enabled: Field<bool>,
+        /// `true` decides and counts, but stamps and routes nothing; false by default.
+        observe: Field<bool>,
+        /// Requests that get the baseline and are in no figure of a variant.
+        exclude: Field<Condition>,
+        /// Where signed tokens stand that ask for a side.
+        #[serde(rename = "override")]
+        overrides: Field<Override>,
+        /// When an inner proxy follows the side that an outer one has chosen.
+        trust_inbound: Field<Condition>,
         /// Which requests it is for; all by default.
         #[serde(rename = "match")]
         matching: Field<Match>,
@@ -136,8 +156,135 @@ wire! {
         /// What is being tried; new ones are appended, never inserted.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
         variants: List<Variant>,
+        /// Weights that change by themselves.
+        schedule: Field<Schedule>,
         /// Exceptions; the first whose condition holds decides.
         rules: List<Rule>,
+        /// Features of the variants' users.
+        #[cfg_attr(feature = "schema", schemars(length(max = 64)))]
+        flags: List<Flag>,
+    }
+
+    /// Weights over time. Before the first step the weights that it names are 0.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["steps"])))]
+    struct Schedule {
+        /// In the order of time.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
+        steps: List<Step>,
+        /// A step comes into force only while one of these is open; at any time by default.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100)))]
+        windows: List<Window>,
+        /// No step comes into force during one of these.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
+        freezes: List<Freeze>,
+    }
+
+    /// Weights from an instant on.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["from", "weights"])))]
+    struct Step {
+        /// From when on, as in RFC 3339: `2026-12-01T09:00:00+01:00`.
+        #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
+        from: Field<String>,
+        /// Weights in percent; variants that are not named keep theirs.
+        #[cfg_attr(feature = "schema", schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 100}, "minProperties" = 1)))]
+        weights: Field<BTreeMap<String, Field<f64>>>,
+    }
+
+    /// A time of the day in which users may be moved.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["from", "to", "timezone"])))]
+    struct Window {
+        /// Days of the week; every day by default.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        days: List<Day>,
+        /// When it opens: `09:00`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = TIME)))]
+        from: Field<String>,
+        /// When it is closed again, later on the same day: `17:00`, at most `24:00`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = TIME)))]
+        to: Field<String>,
+        /// The IANA name of the zone: `Europe/Berlin`.
+        timezone: Field<String>,
+    }
+
+    /// A time in which nobody is moved.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["from", "to"])))]
+    struct Freeze {
+        /// From when on, as in RFC 3339.
+        #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
+        from: Field<String>,
+        /// Until when.
+        #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
+        to: Field<String>,
+        /// For people.
+        reason: Field<String>,
+    }
+
+    /// Where signed tokens stand; at least one place.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["key_env"], "minProperties" = 2)))]
+    struct Override {
+        /// A request header.
+        header: Field<String>,
+        /// A cookie.
+        cookie: Field<String>,
+        /// A parameter of the query.
+        query: Field<String>,
+        /// The variable of the VM's environment that holds the key; never the key itself.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$")))]
+        key_env: Field<String>,
+    }
+
+    /// A feature that goes to a part of some sides' users.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "percent"])))]
+    struct Flag {
+        /// Its name, unique in the rollout.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
+        name: Field<String>,
+        /// The sides whose users can have it; all variants, not the baseline, by default.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        variants: List<String>,
+        /// The share of their users who have it, in percent.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
+        percent: Field<f64>,
+        /// Decides who is first; by default the rollout's name, its release and the flag's name.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
+        salt: Field<String>,
+        /// Exceptions; the first whose condition holds gives the share.
+        rules: List<FlagRule>,
+    }
+
+    /// An exception to a flag's share.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "percent"])))]
+    struct FlagRule {
+        /// Its name, unique in the flag.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
+        name: Field<String>,
+        /// Whom it is for; everyone by default.
+        when: Field<Condition>,
+        /// The share in percent: 0 is off, 100 is on for everyone, also without identity.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
+        percent: Field<f64>,
+    }
+
+    /// The other form of `anonymous`.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["cookie"])))]
+    struct AnonymousForm {
+        /// An id in a cookie.
+        cookie: Field<VisitorCookie>,
+    }
+
+    /// The cookie that keeps a visitor on one side: `Secure; HttpOnly`, and these.
+    struct VisitorCookie {
+        /// Its name; `canary_id` by default.
+        name: Field<String>,
+        /// How long it lives: `30d` by default; `s`, `m`, `h`, `d`, at most `400d`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[1-9][0-9]{0,8}[smhd]$")))]
+        max_age: Field<String>,
+        /// Its domain; the host alone by default.
+        domain: Field<String>,
+        /// Its path; `/` by default.
+        path: Field<String>,
+        /// `lax` by default.
+        same_site: Field<SameSite>,
     }
 
     /// Which requests a rollout is for; what is left out matches everything.
@@ -165,7 +312,7 @@ wire! {
     }
 
     /// A side that is being tried.
-    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "weight"])))]
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"])))]
     struct Variant {
         /// Its name, unique in the rollout.
         #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
@@ -173,13 +320,14 @@ wire! {
         /// The cluster that serves it.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
         cluster: Field<String>,
-        /// Its share in percent, with at most four decimals.
+        /// Its share in percent, with at most four decimals; may be left out where a schedule
+        /// names the variant.
         #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
         weight: Field<f64>,
     }
 
-    /// An exception: either a variant or weights.
-    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"]), extend("oneOf" = [{"required": ["variant"]}, {"required": ["weights"]}])))]
+    /// An exception: a variant, weights or a schedule.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"]), extend("oneOf" = [{"required": ["variant"]}, {"required": ["weights"]}, {"required": ["schedule"]}])))]
     struct Rule {
         /// Its name, unique in the rollout.
         #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
@@ -191,6 +339,8 @@ wire! {
         /// Weights in percent in place of the variants' own, on the same bucket.
         #[cfg_attr(feature = "schema", schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 100}, "minProperties" = 1)))]
         weights: Field<BTreeMap<String, Field<f64>>>,
+        /// Weights over time in place of the variants' own, on the same bucket.
+        schedule: Field<Schedule>,
     }
 
     /// A condition holds where everything in it holds; an empty one always holds.
@@ -210,6 +360,17 @@ wire! {
         /// The identity is one of these.
         #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
         identity: List<String>,
+        /// In a segment: the hash of the identity is one of these, see `canaryctl hash-ids`.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        identity_hashes: List<String>,
+        /// The source address is in one of these networks: `10.0.0.0/8`, `2001:db8::/32`.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        source: List<String>,
+        /// The request is in this segment.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
+        segment: Field<String>,
+        /// A claim of the bearer token, which is NOT verified here, looks like this.
+        jwt: Field<NamedClaim>,
         /// A request header looks like this.
         header: Field<NamedText>,
         /// A cookie looks like this.
@@ -246,12 +407,39 @@ wire! {
         present: Field<bool>,
     }
 
+    /// What a claim looks like, or an entry of one that is a list: its name and exactly one of
+    /// the others.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["claim"]), extend("minProperties" = 2, "maxProperties" = 2)))]
+    struct NamedClaim {
+        /// The name of the claim.
+        claim: Field<String>,
+        /// It is exactly this.
+        equals: Field<String>,
+        /// It is one of these.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        one_of: List<String>,
+        /// It begins with this.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        prefix: Field<String>,
+        /// It ends with this.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        suffix: Field<String>,
+        /// This stands somewhere in it.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        contains: Field<String>,
+        /// It is there (`true`), or it is not (`false`).
+        present: Field<bool>,
+    }
+
     /// What operators and `canaryctl` write for one rollout.
     struct State {
         /// Holds only for this release; for any where it is left out.
         release: Field<String>,
         /// Variants whose users get the baseline.
         rolled_back: List<String>,
+        /// When that was done, as in RFC 3339: their schedules stand still from then on.
+        #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
+        since: Field<String>,
         /// Weights in percent in place of the variants' own.
         #[cfg_attr(feature = "schema", schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 100}, "minProperties" = 1)))]
         weights: Field<BTreeMap<String, Field<f64>>>,
@@ -261,6 +449,10 @@ wire! {
 /// What names of rollouts, variants and rules look like.
 #[cfg(feature = "schema")]
 const NAME: &str = "^[A-Za-z0-9._-]{1,64}$";
+
+/// What times of the day look like.
+#[cfg(feature = "schema")]
+const TIME: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$";
 
 /// Where the proxy stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -285,44 +477,63 @@ pub(super) enum BucketField {
     Geo,
 }
 
-/// What users without identity get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "snake_case"))]
-pub(super) enum Anonymous {
-    /// The baseline, unless one variant holds everyone.
-    Baseline,
-    /// A draw for each request, by weight.
-    Random,
+#[serde(rename_all = "snake_case")]
+pub(super) enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
 }
+
+/// When a cookie comes with requests from other sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SameSite {
+    /// With links to this one only.
+    Lax,
+    /// Never.
+    Strict,
+    /// Always.
+    None,
+}
+
+/// What users without identity get: a word, or an object with the cookie's settings.
+#[derive(Clone, Debug)]
+pub(super) struct Anonymous(pub(super) Node);
 
 impl<'de> Deserialize<'de> for Anonymous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
+        Node::deserialize(deserializer).map(Self)
+    }
+}
 
-        impl<'de> Visitor<'de> for Form {
-            type Value = Anonymous;
+#[cfg(feature = "schema")]
+impl JsonSchema for Anonymous {
+    fn inline_schema() -> bool {
+        true
+    }
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("\"baseline\" or \"random\"")
-            }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Anonymous".into()
+    }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Anonymous, E> {
-                match text {
-                    "baseline" => Ok(Anonymous::Baseline),
-                    "random" => Ok(Anonymous::Random),
-                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, _map: A) -> Result<Anonymous, A::Error> {
-                Err(A::Error::custom(
-                    "the cookie form is not supported by this version, use \"baseline\" or \"random\"",
-                ))
-            }
-        }
-
-        deserializer.deserialize_any(Form)
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let form = generator.subschema_for::<AnonymousForm>();
+        schemars::json_schema!({"oneOf": [{"enum": ["baseline", "random"]}, form]})
     }
 }
 

@@ -3,6 +3,8 @@
 //! Safe only behind something that verifies the token and lets nothing else through,
 //! such as Envoy's `jwt_authn` with `forward: true`.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -18,20 +20,41 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// The claims of a bearer token.
+pub(crate) type Claims = Map<String, Value>;
+
 /// The claim's text, a number as it is written in decimal; `None` where there is none.
 pub(crate) fn claim(authorization: &[u8], name: &str) -> Option<Vec<u8>> {
+    match claims(authorization)?.remove(name)? {
+        Value::String(text) => Some(text.into_bytes()),
+        Value::Number(number) => Some(number.to_string().into_bytes()),
+        _ => None,
+    }
+}
+
+/// What conditions compare a claim by: its text, or the text of each entry of a list.
+pub(crate) fn texts(claim: &Value) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let entries = match claim {
+        Value::Array(entries) => entries.as_slice(),
+        _ => std::slice::from_ref(claim),
+    };
+    entries.iter().filter_map(|entry| match entry {
+        Value::String(text) => Some(Cow::Borrowed(text.as_bytes())),
+        Value::Number(number) => Some(Cow::Owned(number.to_string().into_bytes())),
+        Value::Bool(value) => Some(Cow::Borrowed(if *value { &b"true"[..] } else { b"false" })),
+        _ => None,
+    })
+}
+
+/// All claims; `None` where there is no token that can be read.
+pub(crate) fn claims(authorization: &[u8]) -> Option<Claims> {
     let (scheme, token) = authorization.split_at_checked(SCHEME.len())?;
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return None;
     }
     let payload = token.trim_ascii().split(|byte| *byte == b'.').nth(1)?;
     let payload = BASE64URL.decode(payload).ok()?;
-    let mut claims: Map<String, Value> = serde_json::from_slice(&payload).ok()?;
-    match claims.remove(name)? {
-        Value::String(text) => Some(text.into_bytes()),
-        Value::Number(number) => Some(number.to_string().into_bytes()),
-        _ => None,
-    }
+    serde_json::from_slice(&payload).ok()
 }
 
 #[cfg(test)]
@@ -47,6 +70,14 @@ mod tests {
         assert_eq!(claim(TOKEN, "n").as_deref(), Some(&b"42"[..]));
         assert_eq!(claim(TOKEN, "roles"), None);
         assert_eq!(claim(TOKEN, "aud"), None);
+    }
+
+    #[test]
+    fn a_condition_sees_each_entry_of_a_list() {
+        let claims = claims(TOKEN).unwrap();
+        let texts = |name: &str| texts(&claims[name]).map(Cow::into_owned).collect::<Vec<_>>();
+        assert_eq!(texts("roles"), [b"a"]);
+        assert_eq!(texts("n"), [b"42"]);
     }
 
     #[test]

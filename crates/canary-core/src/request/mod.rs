@@ -2,15 +2,15 @@
 
 mod cookie;
 mod host;
-mod jwt;
+pub(crate) mod jwt;
 mod query;
-mod source;
+pub(crate) mod source;
 
 use std::borrow::Cow;
 
-pub(crate) use cookie::cookie;
+pub(crate) use cookie::{cookie, without_cookie};
 pub(crate) use host::{HostBuffer, fold_host, host};
-pub(crate) use query::query;
+pub(crate) use query::{query, without_query};
 pub use source::{Source, SourceKind};
 
 /// The one port through which a request is read.

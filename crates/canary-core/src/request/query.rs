@@ -11,6 +11,19 @@ pub(crate) fn query<'a>(target: &'a [u8], name: &str) -> Option<&'a [u8]> {
     })
 }
 
+/// A request target without the parameters of this name; `None` where it has none.
+pub(crate) fn without_query(target: &[u8], name: &str) -> Option<Vec<u8>> {
+    query(target, name)?;
+    let (target, fragment) =
+        target.split_at(target.iter().position(|byte| *byte == b'#').unwrap_or(target.len()));
+    let (path, pairs) = target.split_at(target.iter().position(|byte| *byte == b'?')?);
+    let pairs = pairs.get(1..)?.split(|byte| *byte == b'&');
+    let others = pairs.filter(|pair| pair.split(|byte| *byte == b'=').next() != Some(name.as_bytes()));
+    let others = others.collect::<Vec<_>>().join(&b"&"[..]);
+    let mark: &[u8] = if others.is_empty() { b"" } else { b"?" };
+    Some([path, mark, &others, fragment].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -20,6 +33,17 @@ mod tests {
         assert_eq!(query(b"/p?a=1&uid=alice&uid=bob", "uid"), Some(&b"alice"[..]));
         assert_eq!(query(b"/p?xuid=1", "uid"), None);
         assert_eq!(query(b"/p?uid", "uid"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_parameter_is_taken_out_however_often_it_stands_there() {
+        let without = |target: &str| {
+            without_query(target.as_bytes(), "t").map(|target| String::from_utf8(target).unwrap())
+        };
+        assert_eq!(without("/p?t=1&a=2&t&b=%26").as_deref(), Some("/p?a=2&b=%26"));
+        assert_eq!(without("/p?t=1#f").as_deref(), Some("/p#f"));
+        assert_eq!(without("/p?a=1&tt=2"), None);
+        assert_eq!(without("/t=1"), None);
     }
 
     #[test]

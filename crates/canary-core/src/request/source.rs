@@ -49,7 +49,7 @@ impl Source {
 }
 
 /// An address without port, and an IPv6 one without brackets.
-fn address(with_port: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+pub(crate) fn address(with_port: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     fn bare(raw: &[u8]) -> &[u8] {
         // An IPv6 address without brackets has no port to cut.
         let bare_ipv6 = raw.first() != Some(&b'[') && raw.split(|byte| *byte == b':').nth(2).is_some();

@@ -7,9 +7,11 @@
     reason = "shared by several tests, which may panic"
 )]
 
+pub mod written;
+
 use std::borrow::Cow;
 
-use canary_core::decide::{Decision, decide};
+use canary_core::decide::{Ambient, Decision, decide};
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 
@@ -61,9 +63,14 @@ pub fn with_rollouts(rollouts: &str) -> Policy {
     ))
 }
 
+/// The beginning of 1970, with these random bits.
+pub fn drawn(random: &dyn Fn() -> Option<u128>) -> Ambient<'_> {
+    Ambient { random, ..Ambient::at(0) }
+}
+
 /// `rollout variant reason rule bucket`, as in access logs but for the keys.
 pub fn decided(policy: &Policy, request: &Request) -> String {
-    show(&decide(policy, request, Some(0)))
+    show(&decide(policy, request, drawn(&|| Some(0))))
 }
 
 pub fn show(decision: &Decision<'_>) -> String {
@@ -77,5 +84,19 @@ pub fn show(decision: &Decision<'_>) -> String {
 
 /// The variant alone.
 pub fn variant<'p>(policy: &'p Policy, request: &Request) -> &'p str {
-    decide(policy, request, Some(0)).variant.map_or("-", |variant| &variant.name)
+    decide(policy, request, drawn(&|| Some(0))).variant.map_or("-", |variant| &variant.name)
 }
+
+/// One row, one rule: a policy and its problems.
+#[allow(unused_macros, reason = "shared")]
+macro_rules! rows {
+    ($($name:ident: $policy:expr => $problems:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            let expected: &[&str] = &$problems;
+            assert_eq!($crate::support::written::problems(&$policy), expected);
+        }
+    )*};
+}
+#[allow(unused_imports, reason = "shared")]
+pub(crate) use rows;

@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result};
 use canary_core::bucket::MILLION;
-use canary_core::decide::{Decision, Reason, decide};
+use canary_core::decide::{Ambient, Decision, Reason, decide};
 use canary_core::policy::Policy;
 use canary_core::request::{Source, SourceKind};
 use canary_core::rollout::{Rollout, Rule, Then};
 use canary_core::split::VariantId;
 use canary_lab::Request;
 
+use crate::clock;
 use crate::explain::{self, Header};
 
 /// Countries to send from, the first choice first.
@@ -97,7 +98,7 @@ impl Scene {
         let request = explain::Request::new("GET", "127.0.0.1", "/")
             .with_header(Header::new(&self.identity, id(user)))
             .with_header(Header::new(&self.geo, country));
-        decide(&self.policy, &request, None)
+        decide(&self.policy, &request, Ambient::at(clock::now()))
     }
 
     /// The name of the side that a user should get.
@@ -119,17 +120,13 @@ impl Scene {
     pub(super) fn expected(&self, country: &Country) -> Result<Vec<Expected>> {
         let rollout = self.rollout()?;
         let disabled = self.decide(&country.code, country.first).reason == Reason::Disabled;
-        let weight = |id: VariantId| match self.rule(country).map(|rule| &rule.then) {
+        let rule = self.rule(country);
+        let split = rollout.split(rule, clock::now());
+        let weight = |id: VariantId| match (split, rule.map(|rule| &rule.then)) {
             _ if disabled => 0,
-            Some(Then::Pin(side)) => {
-                if *side == id {
-                    MILLION
-                } else {
-                    0
-                }
-            }
-            Some(Then::Split(split)) => weight_of(split, id),
-            None => weight_of(&rollout.split, id),
+            (Some(split), _) => weight_of(split, id),
+            (None, Some(Then::Pin(side))) if *side == id => MILLION,
+            (None, _) => 0,
         };
         let variants = rollout.variants.iter().filter(|variant| variant.id != VariantId::BASELINE);
         Ok(variants

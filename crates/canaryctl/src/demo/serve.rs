@@ -12,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::scene::Scene;
 use crate::Outcome;
 use crate::cli::DemoArgs;
+use crate::clock;
 use crate::policy_file::{PolicyFile, count};
 use crate::streams::Streams;
 
@@ -105,7 +106,7 @@ fn ended(lab: &Lab, streams: &mut Streams) -> Outcome {
 fn weights(policy: &Policy) -> String {
     let rollouts = policy.rollouts.iter().map(|rollout| {
         let sides = rollout
-            .effective_weights()
+            .effective_weights(clock::now())
             .map(|(side, ppm)| format!("{} {} %", side.name, f64::from(ppm) / 1e4));
         let rules = count(rollout.rules.len(), "rule");
         format!("{} ({}; {rules})", rollout.name, sides.collect::<Vec<_>>().join(", "))

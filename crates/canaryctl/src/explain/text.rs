@@ -8,13 +8,19 @@ use canary_core::geo::Geo;
 use canary_core::policy::Policy;
 use canary_core::request::{RequestView, Source, SourceKind};
 use canary_core::rollout::{BucketBy, Rollout, Rule, Then, Variant};
-use canary_core::split::{Split, VariantId};
+use canary_core::split::VariantId;
+use canary_core::timeline::Instant;
 
 /// The sentence and the facts, without a last line feed.
-pub(super) fn text(policy: &Policy, view: &impl RequestView, decision: &Decision<'_>) -> String {
+pub(super) fn text(
+    policy: &Policy,
+    view: &impl RequestView,
+    decision: &Decision<'_>,
+    now: Instant,
+) -> String {
     let mut text = decision.rollout.map_or_else(
         || "No rollout matches this request: the filter chooses no variant.".to_owned(),
-        |rollout| why(rollout, decision),
+        |rollout| why(rollout, decision, now),
     );
     text.push('\n');
     let mut fact = |name: &str, value: String| {
@@ -34,18 +40,28 @@ pub(super) fn text(policy: &Policy, view: &impl RequestView, decision: &Decision
         fact("bucket", decision.point.map_or_else(dash, |point| format!("{} of {MILLION}", point.bucket())));
         fact("hash", decision.point.map_or_else(dash, |point| format!("{:016x}", point.get())));
         fact("key", key(rollout.bucket_by).to_owned());
-        fact("weights", weights(rollout, decision.rule));
+        fact("weights", weights(rollout, decision.rule, now));
+        if !rollout.flags.is_empty() {
+            let on = super::flags_on(decision);
+            fact("flags", if on.is_empty() { "none is on".to_owned() } else { on.join(", ") });
+        }
+        if decision.rejected_token {
+            fact("token", "refused: it changes nothing".to_owned());
+        }
+        if rollout.observe {
+            fact("observe", "counted, but nothing is stamped or routed".to_owned());
+        }
     }
     fact("identity", first(&policy.identity, view, |value| Some(readable(value))));
     fact("geo", first(&policy.geo, view, |value| Geo::parse(value).map(|geo| geo.to_string())));
     text
 }
 
-fn why(rollout: &Rollout, decision: &Decision<'_>) -> String {
+fn why(rollout: &Rollout, decision: &Decision<'_>, now: Instant) -> String {
     let variant = decision.variant.map_or("a variant drawn for each request", |variant| &variant.name);
     let by_rule = decision.rule.map(|rule| format!(", by rule {}", rule.name)).unwrap_or_default();
     match decision.reason {
-        Reason::Split => match (decision.point, share(rollout, decision)) {
+        Reason::Split => match (decision.point, share(rollout, decision, now)) {
             (Some(point), Some(share)) => {
                 format!("Bucket {} falls to {variant}, which has {share} %{by_rule}.", point.bucket())
             }
@@ -64,26 +80,22 @@ fn why(rollout: &Rollout, decision: &Decision<'_>) -> String {
         Reason::Anonymous => format!("There is no identity to split by, so it gets {variant}."),
         Reason::Disabled => format!("Rollout {} is not enabled, so everyone gets {variant}.", rollout.name),
         Reason::RolledBack => {
-            let chosen = chosen(rollout, decision).map_or("The chosen variant", |chosen| &chosen.name);
+            let chosen = chosen(rollout, decision, now).map_or("The chosen variant", |chosen| &chosen.name);
             format!("{chosen} was chosen{by_rule}, but it is rolled back, so it gets {variant}.")
+        }
+        Reason::Override => format!("A signed token asks for {variant}."),
+        Reason::Inbound => format!("An outer proxy has chosen {variant}, and the policy trusts it here."),
+        Reason::Excluded => {
+            format!("The request is excluded, so it gets {variant} and is in no figure of a variant.")
         }
         Reason::Default => format!("It gets {variant}."),
     }
 }
 
-/// The split that was used, the rollout's or the rule's; a pin has none.
-fn split<'p>(rollout: &'p Rollout, rule: Option<&'p Rule>) -> Option<&'p Split> {
-    match rule.map(|rule| &rule.then) {
-        None => Some(&rollout.split),
-        Some(Then::Split(split)) => Some(split),
-        Some(Then::Pin(_)) => None,
-    }
-}
-
 /// The share of the side that was chosen, in percent.
-fn share(rollout: &Rollout, decision: &Decision<'_>) -> Option<f64> {
+fn share(rollout: &Rollout, decision: &Decision<'_>, now: Instant) -> Option<f64> {
     let variant = decision.variant?;
-    let split = split(rollout, decision.rule)?;
+    let split = rollout.split(decision.rule, now)?;
     let taken: u32 = split.weights().iter().map(|weight| weight.ppm()).sum();
     let ppm = match variant.id.slot().checked_sub(1) {
         None => MILLION - taken,
@@ -93,17 +105,17 @@ fn share(rollout: &Rollout, decision: &Decision<'_>) -> Option<f64> {
 }
 
 /// What was chosen before the rollback had its say.
-fn chosen<'p>(rollout: &'p Rollout, decision: &Decision<'p>) -> Option<&'p Variant> {
+fn chosen<'p>(rollout: &'p Rollout, decision: &Decision<'p>, now: Instant) -> Option<&'p Variant> {
     let side = match (decision.rule.map(|rule| &rule.then), decision.point) {
         (Some(Then::Pin(side)), _) => *side,
-        (_, Some(point)) => split(rollout, decision.rule)?.owner(point),
-        _ => split(rollout, decision.rule)?.sole()?,
+        (_, Some(point)) => rollout.split(decision.rule, now)?.owner(point),
+        _ => rollout.split(decision.rule, now)?.sole()?,
     };
     rollout.variant(side)
 }
 
-fn weights(rollout: &Rollout, rule: Option<&Rule>) -> String {
-    let Some(split) = split(rollout, rule) else { return "-".to_owned() };
+fn weights(rollout: &Rollout, rule: Option<&Rule>, now: Instant) -> String {
+    let Some(split) = rollout.split(rule, now) else { return "-".to_owned() };
     let taken: u32 = split.weights().iter().map(|weight| weight.ppm()).sum();
     let ppm = [MILLION - taken].into_iter().chain(split.weights().iter().map(|weight| weight.ppm()));
     let sides = rollout.variants.iter().zip(ppm).map(|(variant, ppm)| {

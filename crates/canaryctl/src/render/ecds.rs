@@ -29,6 +29,7 @@ pub const CAPABILITIES: &[&str] = &[
     "proxy_get_header_map_pairs",
     "proxy_get_header_map_value",
     "proxy_replace_header_map_value",
+    "proxy_add_header_map_value",
     "proxy_remove_header_map_value",
     "proxy_get_property",
     "proxy_set_property",

@@ -1,6 +1,6 @@
 //! `canaryctl explain`.
 
-use canary_core::decide::decide;
+use canary_core::decide::{Ambient, decide};
 use canary_core::policy::Policy;
 use canaryctl::explain::{Header, Request};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn it_says_what_the_core_decides() {
             Request::new("POST", "", "/checkout/pay?uid=1").with_header(Header::new("x-user-id", user));
         let header = format!("X-User-Id: {user}");
         let said = explain(FULL, &["--header", &header, "--method", "POST", "--path", "/checkout/pay?uid=1"]);
-        assert_eq!(said, canaryctl::explain::json(&decide(&policy, &request, None)), "{user}");
+        assert_eq!(said, canaryctl::explain::json(&decide(&policy, &request, Ambient::at(0))), "{user}");
     }
 }
 
@@ -110,7 +110,7 @@ fn values_may_be_bytes_that_are_no_text() {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     let policy = Policy::parse(FULL.as_bytes()).unwrap();
     let request = Request::new("GET", "", "/checkout").with_header(Header::new("x-user-id", b"\xff\xfe"));
-    assert_eq!(said, canaryctl::explain::json(&decide(&policy, &request, None)));
+    assert_eq!(said, canaryctl::explain::json(&decide(&policy, &request, Ambient::at(0))));
 }
 
 #[test]

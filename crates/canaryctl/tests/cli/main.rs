@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod render;
 mod schema;
+mod timeline;
 mod validate;
 
 use std::io::Write;

@@ -1,12 +1,19 @@
 //! From wire structs to checked types. A check reports and goes on, so that one run
 //! tells everything.
 
+mod anonymous;
 mod condition;
+mod flag;
+mod forced;
 mod rollout;
+mod rule;
+mod schedule;
+mod segment;
 mod source;
 mod stamp;
 mod state;
 mod text;
+mod timeline;
 mod weights;
 
 use fnv::FnvHashMap;
@@ -32,16 +39,24 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
     let label = text::optional(&wire.revision, &root.key("revision"), problems, text::label);
     let identity = source::identities(&wire.identity, &root.key("identity"), problems);
     let geo = source::geos(&wire.geo, &root.key("geo"), problems);
+    let ignored = root.key("ignore_identities");
+    let ignored = text::list(&wire.ignore_identities, &ignored, problems, text::any);
     let stamps = stamp::stamps(&wire.stamp, &root.key("stamp"), problems);
+    let segment_names = segment::Names::of(&wire.segments);
+    let conditions = condition::Scope { segments: &segment_names, inside: None };
+    let segments = segment::segments(&wire.segments, &segment_names, problems);
+    let exclude = condition::optional(&wire.exclude, &root.key("exclude"), conditions, problems);
 
     let at = root.key("rollouts");
-    let scope = Scope { has_geo: !geo.is_empty(), state: &wire.state };
+    let role = or(&wire.role, wire::Role::Edge);
+    let layouts = timeline::Layouts::default();
+    let scope = Scope { has_geo: !geo.is_empty(), role, state: &wire.state, conditions, layouts: &layouts };
     let mut rollouts = Vec::new();
     let mut matches = Vec::new();
     for (index, rollout) in entries(&wire.rollouts) {
         let at = at.index(index);
         matches.push((index, rollout::matching(&rollout.matching, &at.key("match"), problems)));
-        rollouts.extend(rollout::rollout(rollout, index, &at, &scope, problems));
+        rollouts.extend(rollout::rollout(rollout, index, &at, scope, problems));
     }
     let names = wire.rollouts.given().into_iter().flatten().map(|rollout| rollout.given()?.name.given());
     let names: Vec<Option<&str>> = names.map(|name| name.map(String::as_str)).collect();
@@ -51,10 +66,14 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
 
     Some(Policy {
         revision: label,
-        role: wire.role.given().copied().unwrap_or_default(),
+        role,
         identity,
         geo,
+        ignore_identities: ignored.into_iter().flatten().map(str::into_boxed_bytes).collect(),
+        segments,
+        exclude,
         stamps: stamps?,
+        has_flags: rollouts.iter().any(|rollout| !rollout.flags.is_empty()),
         rollouts: rollouts.into(),
         routes: routes?,
         digest,

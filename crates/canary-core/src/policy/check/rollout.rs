@@ -1,26 +1,32 @@
-//! Rollouts, their variants and their rules.
+//! Rollouts and their variants.
 
 use std::collections::BTreeMap;
 
-use super::condition::{condition, hosts};
+use super::anonymous::anonymous;
+use super::condition::{self, hosts};
 use super::state::{self, State};
-use super::weights::{self, Names};
-use super::{entries, or, text};
+use super::timeline::{Layouts, Weights};
+use super::weights::Names;
+use super::{entries, flag, forced, or, rule, text};
 use crate::bucket::Salt;
 use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
 use crate::policy::wire;
-use crate::rollout::{Anonymous, BucketBy, Rollout, RolloutId, Rule, Then, Variant};
+use crate::rollout::{BucketBy, Rollout, RolloutId, Variant};
 use crate::route::Match;
-use crate::split::{MAX_VARIANTS, VariantId, Weight};
+use crate::split::{MAX_VARIANTS, VariantId};
 
 /// The name that stats give to what no rollout matches.
 const RESERVED: &str = "none";
 
 /// What a rollout must know of the rest of the policy.
+#[derive(Clone, Copy)]
 pub(super) struct Scope<'w> {
     pub(super) has_geo: bool,
+    pub(super) role: wire::Role,
     pub(super) state: &'w Field<BTreeMap<String, Field<wire::State>>>,
+    pub(super) conditions: condition::Scope<'w>,
+    pub(super) layouts: &'w Layouts,
 }
 
 /// The id of the rollout at this place; lists are far shorter than ids go.
@@ -33,7 +39,7 @@ pub(super) fn rollout(
     wire: &wire::Rollout,
     index: usize,
     at: &Path<'_>,
-    scope: &Scope<'_>,
+    scope: Scope<'_>,
     problems: &mut Problems,
 ) -> Option<Rollout> {
     let name = text::required(&wire.name, at, "name", problems, text::name);
@@ -52,40 +58,51 @@ pub(super) fn rollout(
 
     let raw_name = wire.name.given().map_or("", String::as_str);
     let state = state::of(scope.state, raw_name, release.as_deref(), &names, problems);
-    let weights = weights(wire, at, problems);
-    let effective = weights.as_deref().map(|weights| Weight::replaced(weights, &state.weights));
-    let split = effective.as_deref().and_then(|effective| {
-        let base = weights::split(weights.as_deref()?, "weights", &at.key("variants"), problems)?;
-        if state.weights.is_empty() {
-            return Some(base);
+    let weights = Weights::of(wire, at, &names, problems);
+    let timeline = weights.as_ref().and_then(|weights| weights.timeline(at, scope.layouts, problems));
+    let weights = weights.map(|weights| weights.with_state(&state));
+    let timeline = match &weights {
+        Some(weights) if weights.replaced => {
+            let root = Path::Root.key("state");
+            let at = root.key(raw_name);
+            timeline.and(weights.timeline(&at, scope.layouts, problems))
         }
-        let root = Path::Root.key("state");
-        let at = root.key(raw_name);
-        weights::split(effective, "weights, with those of the other variants,", &at.key("weights"), problems)
-    });
-    let rules = rules(wire, at, &names, effective.as_deref(), problems);
-    let bucket_by = bucket_by(&wire.bucket_by, scope, &at.key("bucket_by"), problems);
-
-    let (name, sides) = (name?, sides(baseline?, variants, &state));
-    let salt = match (salt, &release) {
-        (Some(salt), _) => salt,
-        (None, Some(release)) => format!("{name}/{release}").into(),
-        (None, None) => name.clone(),
+        _ => timeline,
     };
+    let rules = rule::rules(wire, at, &names, weights.as_ref(), scope, problems);
+    let bucket_by = bucket_by(&wire.bucket_by, scope, &at.key("bucket_by"), problems);
+    let exclude = condition::optional(&wire.exclude, &at.key("exclude"), scope.conditions, problems);
+    let trust_inbound =
+        condition::optional(&wire.trust_inbound, &at.key("trust_inbound"), scope.conditions, problems);
+    if scope.role == wire::Role::Edge && trust_inbound.is_some() {
+        let message = "must stand in a policy with \"role\": \"inner\": an edge believes no stamp";
+        problems.add(&at.key("trust_inbound"), message);
+    }
+    let overrides = forced::overrides(&wire.overrides, &at.key("override"), problems);
+    let anonymous = anonymous(&wire.anonymous, &at.key("anonymous"), problems);
+    let under = match &release {
+        Some(release) => format!("{raw_name}/{release}"),
+        None => raw_name.to_owned(),
+    };
+    let flags = flag::Scope { names: &names, conditions: scope.conditions, salt: &under };
+    let flags = flag::flags(&wire.flags, &at.key("flags"), flags, problems);
+
     Some(Rollout {
         id: id(index),
-        name,
+        name: name?,
         release,
         enabled: or(&wire.enabled, true),
-        salt: Salt::new(&salt),
+        observe: or(&wire.observe, false),
+        exclude,
+        overrides,
+        trust_inbound,
+        salt: Salt::new(salt.as_deref().unwrap_or(&under)),
         bucket_by,
-        anonymous: match or(&wire.anonymous, wire::Anonymous::Baseline) {
-            wire::Anonymous::Baseline => Anonymous::Baseline,
-            wire::Anonymous::Random => Anonymous::Random,
-        },
-        variants: sides,
-        split: split?,
+        anonymous,
+        variants: self::sides(baseline?, variants, &state),
+        timeline: timeline?,
         rules: rules.into(),
+        flags,
     })
 }
 
@@ -132,18 +149,6 @@ fn variants(wire: &wire::Rollout, at: &Path<'_>, problems: &mut Problems) -> Vec
     variants.collect()
 }
 
-/// All weights of the variants; `None` where one of them is not good.
-fn weights(wire: &wire::Rollout, at: &Path<'_>, problems: &mut Problems) -> Option<Vec<Weight>> {
-    let list = at.key("variants");
-    let mut weights = Vec::new();
-    for (index, variant) in entries(&wire.variants).take(MAX_VARIANTS) {
-        let at = list.index(index);
-        let percent = variant.weight.required(&at, "weight", problems);
-        weights.extend(percent.and_then(|percent| weights::weight(*percent, &at.key("weight"), problems)));
-    }
-    (weights.len() == wire.variants.given()?.len()).then_some(weights)
-}
-
 fn sides(baseline: Variant, variants: Vec<Variant>, state: &State) -> Box<[Variant]> {
     let mut sides: Box<[Variant]> = [baseline].into_iter().chain(variants).collect();
     for side in &mut sides {
@@ -152,53 +157,9 @@ fn sides(baseline: Variant, variants: Vec<Variant>, state: &State) -> Box<[Varia
     sides
 }
 
-fn rules(
-    wire: &wire::Rollout,
-    at: &Path<'_>,
-    names: &Names<'_>,
-    base: Option<&[Weight]>,
-    problems: &mut Problems,
-) -> Vec<Rule> {
-    let list = at.key("rules");
-    let rule_names = wire.rules.given().into_iter().flatten();
-    let rule_names: Vec<_> = rule_names.map(|rule| Some(rule.given()?.name.given()?.as_str())).collect();
-    super::unique(&rule_names, &list, problems);
-    let rules = entries(&wire.rules);
-    rules.filter_map(|(index, wire)| rule(wire, &list.index(index), names, base, problems)).collect()
-}
-
-fn rule(
-    wire: &wire::Rule,
-    at: &Path<'_>,
-    names: &Names<'_>,
-    base: Option<&[Weight]>,
-    problems: &mut Problems,
-) -> Option<Rule> {
-    let name = text::required(&wire.name, at, "name", problems, text::name);
-    let when = wire.when.given().map(|when| condition(when, &at.key("when"), problems));
-    let pin = wire.variant.given().and_then(|side| names.side(side, &at.key("variant"), problems));
-    let at_weights = at.key("weights");
-    let weights = weights::by_name(&wire.weights, Some(names), &at_weights, problems);
-    match (&wire.variant, &wire.weights) {
-        (Field::Missing, Field::Missing) => problems.add(at, "must have either variant or weights"),
-        (Field::Missing, _) | (_, Field::Missing) => {}
-        _ => problems.add(at, "must have either variant or weights, not both"),
-    }
-    let then = match (pin, &wire.weights) {
-        (Some(side), Field::Missing) => Some(Then::Pin(side)),
-        (None, Field::Given(_)) => base.and_then(|base| {
-            let weights = Weight::replaced(base, &weights);
-            let what = "weights, with those of the other variants,";
-            weights::split(&weights, what, &at_weights, problems).map(Then::Split)
-        }),
-        _ => None,
-    };
-    Some(Rule { name: name?, when: when.unwrap_or_default(), then: then? })
-}
-
 fn bucket_by(
     list: &List<wire::BucketField>,
-    scope: &Scope<'_>,
+    scope: Scope<'_>,
     at: &Path<'_>,
     problems: &mut Problems,
 ) -> BucketBy {

@@ -19,6 +19,7 @@ pub(super) fn stamps(field: &Field<wire::Stamp>, at: &Path<'_>, problems: &mut P
         (&wire.rollout_header, "rollout_header", &mut stamps.rollout),
         (&wire.cluster_header, "cluster_header", &mut stamps.cluster),
         (&wire.response_header, "response_header", &mut stamps.response),
+        (&wire.flags_header, "flags_header", &mut stamps.flags),
     ] {
         match field.given() {
             Some(Some(name)) => *stamp = text::check(name, &at.key(key), problems, text::header),
@@ -27,10 +28,12 @@ pub(super) fn stamps(field: &Field<wire::Stamp>, at: &Path<'_>, problems: &mut P
         }
     }
     stamps.filter_state = or(&wire.filter_state, true);
+    stamps.baggage = or(&wire.baggage, false);
     let named = [
         ("request_header", Some(&stamps.variant)),
         ("rollout_header", stamps.rollout.as_ref()),
         ("cluster_header", stamps.cluster.as_ref()),
+        ("flags_header", stamps.flags.as_ref()),
     ];
     for (later, (key, name)) in named.iter().enumerate().skip(1) {
         let earlier = named.iter().take(later).find(|(_, other)| name.is_some() && other == name);

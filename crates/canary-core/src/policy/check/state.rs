@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::weights::{self, Names};
-use super::{entries, text};
+use super::{entries, schedule, text};
 use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems};
 use crate::policy::wire;
 use crate::split::{VariantId, Weight};
+use crate::timeline::Instant;
 
 /// What is in force for one rollout.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) rolled_back: Vec<VariantId>,
     pub(super) weights: Vec<(VariantId, Weight)>,
+    /// When the rollback was made.
+    pub(super) since: Option<Instant>,
 }
 
 type States = Field<BTreeMap<String, Field<wire::State>>>;
@@ -52,7 +55,11 @@ pub(super) fn of(
             rolled_back.push(id);
         }
     }
-    if in_force { State { rolled_back, weights } } else { State::default() }
+    let since = match wire.since {
+        Field::Missing => None,
+        _ => schedule::instant(&wire.since, &at, "since", problems),
+    };
+    if in_force { State { rolled_back, weights, since } } else { State::default() }
 }
 
 /// Reports states of rollouts that do not exist: a rollback of a mistyped one must not pass

@@ -5,6 +5,7 @@ use super::entries;
 use crate::bytes::BytesSet;
 use crate::geo::Geo;
 use crate::host_set::HostPattern;
+use crate::ip_set::Network;
 use crate::path_trie::check_prefix;
 use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
@@ -112,6 +113,50 @@ pub(super) fn geo(raw: &str) -> Verdict {
         Ok(raw.to_ascii_uppercase().into())
     } else {
         Err("1 to 32 characters of `[A-Z0-9-]` that name a place (not -, XX, ZZ, T1), or `*`")
+    }
+}
+
+/// A hash of an identity, in lower case.
+pub(super) fn hash(raw: &str) -> Verdict {
+    if raw.len() == 16 && raw.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(raw.to_ascii_lowercase().into())
+    } else {
+        Err("16 hexadecimal digits, as canaryctl hash-ids prints them")
+    }
+}
+
+/// A network.
+pub(super) fn network(raw: &str) -> Verdict {
+    Network::parse(raw).map(|_| raw.into())
+}
+
+/// A variable of the environment.
+pub(super) fn variable(raw: &str) -> Verdict {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let digit_first = raw.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+    if (1..=128).contains(&raw.len()) && raw.bytes().all(legal) && !digit_first {
+        Ok(raw.into())
+    } else {
+        Err("the name of a variable: 1 to 128 of `[A-Za-z0-9_]`, no digit first")
+    }
+}
+
+/// The domain of a cookie.
+pub(super) fn domain(raw: &str) -> Verdict {
+    let name = raw.strip_prefix('.').unwrap_or(raw);
+    match HostPattern::parse(name) {
+        Ok(HostPattern::Exact(_)) if !name.starts_with('[') => Ok(name.to_ascii_lowercase().into()),
+        _ => Err("a domain such as example.com"),
+    }
+}
+
+/// The path of a cookie.
+pub(super) fn cookie_path(raw: &str) -> Verdict {
+    let legal = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+    if raw.starts_with('/') && raw.len() <= 256 && raw.bytes().all(legal) {
+        Ok(raw.into())
+    } else {
+        Err("a path that begins with `/`, of at most 256 visible ASCII characters without `;`")
     }
 }
 

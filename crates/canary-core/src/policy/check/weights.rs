@@ -6,7 +6,7 @@ use super::text;
 use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems, number, quote};
 use crate::policy::wire;
-use crate::split::{MAX_VARIANTS, Split, VariantId, Weight};
+use crate::split::{MAX_VARIANTS, Overfull, VariantId, Weight};
 
 /// The names of a rollout's sides, good or bad, so that references can be followed
 /// whatever else is wrong.
@@ -39,6 +39,11 @@ impl<'w> Names<'w> {
                 problems.add(&list.index(index).key("name"), message);
             }
         }
+    }
+
+    /// Every variant, without the baseline.
+    pub(super) fn variants(&self) -> impl Iterator<Item = VariantId> {
+        (0..self.variants.len()).map(VariantId::variant)
     }
 
     /// A variant, or the baseline, by name; reports one that does not exist.
@@ -127,12 +132,9 @@ pub(super) fn by_name(
     weights
 }
 
-/// Lays out weights; reports those that sum to more than everyone.
-pub(super) fn split(weights: &[Weight], what: &str, at: &Path<'_>, problems: &mut Problems) -> Option<Split> {
-    let overfull = |sum: u64| {
-        let percent = format!("{}.{:04}", sum / 10_000, sum % 10_000);
-        let percent = percent.trim_end_matches('0').trim_end_matches('.').to_owned();
-        format!("{what} must sum to at most 100, got {percent}")
-    };
-    Split::try_new(weights).map_err(|full| problems.add(at, overfull(full.sum))).ok()
+/// What is wrong with weights that sum to more than everyone.
+pub(super) fn overfull(what: &str, full: Overfull) -> String {
+    let percent = format!("{}.{:04}", full.sum / 10_000, full.sum % 10_000);
+    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    format!("{what} must sum to at most 100, got {percent}")
 }

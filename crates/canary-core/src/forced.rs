@@ -1,0 +1,84 @@
+//! Overrides: a side that a signed token asks for.
+
+use crate::policy::Policy;
+use crate::request::{RequestView, cookie, query};
+use crate::rollout::{Rollout, RolloutId, Variant};
+use crate::timeline::Instant;
+use crate::token::{Keys, NoKeys};
+
+/// Where a rollout's tokens stand in a request, and where their key is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Override {
+    /// A request header.
+    pub header: Option<Box<str>>,
+    /// A cookie.
+    pub cookie: Option<Box<str>>,
+    /// A parameter of the query.
+    pub query: Option<Box<str>>,
+    /// The variable of the VM's environment that holds the key.
+    pub key_env: Box<str>,
+}
+
+/// What came of a request's tokens.
+#[derive(Clone, Copy, Debug)]
+pub enum Forced<'p> {
+    /// There is none.
+    No,
+    /// There are some, none of which is worth anything: the request goes on as if without.
+    Rejected,
+    /// This side.
+    To(&'p Variant),
+}
+
+/// The keys of a policy's rollouts.
+#[derive(Clone, Default)]
+pub struct KeyRing(Box<[Option<Keys>]>);
+
+impl KeyRing {
+    /// Reads the keys that a policy names from an environment; `missing` is told of each rollout
+    /// whose tokens cannot be checked, and why.
+    pub fn new(
+        policy: &Policy,
+        environment: impl Fn(&str) -> Option<Vec<u8>>,
+        mut missing: impl FnMut(&Rollout, &Override, NoKeys),
+    ) -> Self {
+        let keys = policy.rollouts.iter().map(|rollout| {
+            let overrides = rollout.overrides.as_ref()?;
+            let value = environment(&overrides.key_env).unwrap_or_default();
+            Keys::parse(&value).map_err(|why| missing(rollout, overrides, why)).ok()
+        });
+        Self(keys.collect())
+    }
+
+    /// The keys of one rollout.
+    pub fn get(&self, rollout: RolloutId) -> Option<&Keys> {
+        self.0.get(usize::try_from(rollout.0).ok()?)?.as_ref()
+    }
+}
+
+impl Override {
+    /// Every token of a request, the header's first.
+    pub fn tokens<'v>(&self, view: &'v impl RequestView) -> impl Iterator<Item = &'v [u8]> {
+        let header = self.header.as_ref().and_then(|name| view.header(name));
+        let cookie = self.cookie.as_ref().and_then(|name| cookie(view.header("cookie")?, name));
+        let query = self.query.as_ref().and_then(|name| query(view.header(":path")?, name));
+        [header, cookie, query].into_iter().flatten()
+    }
+}
+
+impl Rollout {
+    /// The side that a request's tokens ask for: the first good token wins.
+    pub(crate) fn forced(&self, view: &impl RequestView, keys: Option<&Keys>, now: Instant) -> Forced<'_> {
+        let Some(places) = &self.overrides else { return Forced::No };
+        let mut result = Forced::No;
+        for token in places.tokens(view) {
+            let side =
+                |side: &&Variant| keys.is_some_and(|keys| keys.accepts(token, &self.name, &side.name, now));
+            match self.variants.iter().find(side) {
+                Some(side) => return Forced::To(side),
+                None => result = Forced::Rejected,
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,128 @@
+//! The weights of a rollout's variants over time, and their layouts.
+
+use std::cell::Cell;
+
+use super::entries;
+use super::schedule::{self, Schedule, schedule};
+use super::state::State;
+use super::weights::{self, Names};
+use crate::policy::field::Field;
+use crate::policy::problem::{Path, Problems};
+use crate::policy::wire;
+use crate::split::{MAX_VARIANTS, VariantId};
+use crate::timeline::{Curve, Timeline};
+
+/// All layouts of a policy: each rollout and each rule has one for each instant at which
+/// weights change, some 50 MB in all at the worst.
+const MAX_LAYOUTS: usize = 25_000;
+
+/// The layouts of a policy, counted.
+#[derive(Default)]
+pub(super) struct Layouts(Cell<usize>);
+
+/// The weights of all variants, in the order of the policy.
+pub(super) struct Weights {
+    curves: Box<[Curve]>,
+    /// Where they come from, for messages.
+    schedule: Option<Schedule>,
+    /// Whether some of them have been replaced by others.
+    pub(super) replaced: bool,
+}
+
+impl Weights {
+    /// What developers wrote: the schedule for the variants that it names, and their own
+    /// weights for the others. `None` only beside a problem.
+    pub(super) fn of(
+        wire: &wire::Rollout,
+        at: &Path<'_>,
+        names: &Names<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let schedule = schedule(&wire.schedule, names, &at.key("schedule"), problems);
+        let broken = schedule.is_none() && !matches!(wire.schedule, Field::Missing);
+        let list = at.key("variants");
+        let mut curves = Vec::new();
+        for (index, variant) in entries(&wire.variants).take(MAX_VARIANTS) {
+            let at = list.index(index);
+            let percent = variant.weight.given();
+            let own = percent.and_then(|percent| weights::weight(*percent, &at.key("weight"), problems));
+            let id = VariantId::variant(index);
+            match schedule.as_ref().and_then(|schedule| schedule.curves.get(&id)) {
+                Some(curve) => curves.push(curve.clone()),
+                None if broken => {}
+                None => {
+                    variant.weight.required(&at, "weight", problems);
+                    curves.extend(own.map(Curve::constant));
+                }
+            }
+        }
+        let all = curves.len() == wire.variants.given()?.len();
+        all.then(|| Self { curves: curves.into(), schedule, replaced: false })
+    }
+
+    /// Those that operators replaced.
+    pub(super) fn with_state(self, state: &State) -> Self {
+        let mut replaced = self.with(schedule::constant(state.weights.clone()));
+        for id in state.since.iter().flat_map(|_| &state.rolled_back) {
+            let curve = id.slot().checked_sub(1).and_then(|place| replaced.curves.get_mut(place));
+            if let (Some(curve), Some(since)) = (curve, state.since) {
+                schedule::until(curve, since);
+            }
+        }
+        replaced.replaced = !state.weights.is_empty() || state.since.is_some();
+        replaced
+    }
+
+    /// The same with some replaced.
+    pub(super) fn with(&self, by: impl IntoIterator<Item = (VariantId, Curve)>) -> Self {
+        Self { curves: schedule::replaced(&self.curves, by), schedule: None, replaced: true }
+    }
+
+    /// The same with a schedule for some.
+    pub(super) fn with_schedule(&self, schedule: Schedule) -> Self {
+        let with = self.with(schedule.curves.clone());
+        Self { schedule: Some(schedule), ..with }
+    }
+
+    /// Lays them out; reports where they sum to more than everyone.
+    pub(super) fn timeline(
+        &self,
+        at: &Path<'_>,
+        layouts: &Layouts,
+        problems: &mut Problems,
+    ) -> Option<Timeline> {
+        layouts.count(1 + Timeline::instants(&self.curves).len(), problems)?;
+        let full = match Timeline::try_new(&self.curves) {
+            Ok(timeline) => return Some(timeline),
+            Err(full) => full,
+        };
+        let step = full.from.and_then(|from| self.schedule.as_ref()?.step_at(from));
+        let others = "weights, with those of the other variants,";
+        match step {
+            Some(step) => {
+                let at = at.key("schedule");
+                let at = at.key("steps");
+                problems.add(&at.index(step).key("weights"), weights::overfull(others, full.sum));
+            }
+            None if self.replaced => problems.add(&at.key("weights"), weights::overfull(others, full.sum)),
+            None => problems.add(&at.key("variants"), weights::overfull("weights", full.sum)),
+        }
+        None
+    }
+}
+
+impl Layouts {
+    /// Counts so many more; `None`, and a problem the first time, where they become too many.
+    fn count(&self, more: usize, problems: &mut Problems) -> Option<()> {
+        let before = self.0.get();
+        let now = before.saturating_add(more);
+        self.0.set(now);
+        if before <= MAX_LAYOUTS && now > MAX_LAYOUTS {
+            let message = format!(
+                "steps of schedules, and rules with weights, must make at most {MAX_LAYOUTS} layouts"
+            );
+            problems.add(&Path::Root.key("rollouts"), message);
+        }
+        (now <= MAX_LAYOUTS).then_some(())
+    }
+}
