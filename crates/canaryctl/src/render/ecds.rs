@@ -1,5 +1,7 @@
 //! A policy as Envoy's extension config discovery delivers it.
 
+use std::collections::BTreeSet;
+
 use canary_core::policy::Policy;
 use serde_json::{Map, Value, json};
 
@@ -8,6 +10,9 @@ pub const WASM: &str = "dist/canary_filter.wasm";
 
 /// The filter's root context: the same in every configuration.
 const ROOT_ID: &str = "canary";
+
+/// The usual variable for the key of tokens, as in `envoy/envoy.yaml`.
+const KEY_ENV: &str = "CANARY_OVERRIDE_KEY";
 
 /// The least that the filter needs, callbacks first: no bodies, no trailers, no network.
 ///
@@ -72,13 +77,17 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
         ("runtime".to_owned(), json!("envoy.wasm.runtime.v8")),
         ("code".to_owned(), json!({"local": {"filename": options.wasm}})),
     ]);
+    // Envoy's own environment holds the keys of tokens, and decides how strict it is unless
+    // that is said here.
+    let mut keys = keys(policy);
     if options.strict {
-        vm.insert("environment_variables".to_owned(), json!({"key_values": {"CANARY_STRICT": "1"}}));
+        let environment = json!({"key_values": {"CANARY_STRICT": "1"}, "host_env_keys": keys});
+        vm.insert("environment_variables".to_owned(), environment);
         // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
         vm.insert("configuration".to_owned(), string_value("CANARY_STRICT=1"));
     } else {
-        // Envoy's own environment decides, as in envoy/envoy.yaml.
-        vm.insert("environment_variables".to_owned(), json!({"host_env_keys": ["CANARY_STRICT"]}));
+        keys.insert("CANARY_STRICT".to_owned());
+        vm.insert("environment_variables".to_owned(), json!({"host_env_keys": keys}));
     }
     let capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
@@ -102,6 +111,15 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
             },
         }],
     })
+}
+
+/// The variables that hold the keys of a policy's tokens, and the usual one, so that most
+/// policies need no new VM.
+fn keys(policy: &str) -> BTreeSet<String> {
+    let policy = Policy::parse(policy.as_bytes()).unwrap_or_default();
+    let named = policy.rollouts.iter().filter_map(|rollout| rollout.overrides.as_ref());
+    let named = named.map(|overrides| overrides.key_env.to_string());
+    named.chain([KEY_ENV.to_owned()]).collect()
 }
 
 fn string_value(text: &str) -> Value {

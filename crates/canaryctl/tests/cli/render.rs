@@ -59,8 +59,24 @@ fn the_resource_has_the_name_that_envoy_asks_for() {
 fn strict_sets_the_variable_whatever_envoys_environment_says() {
     let environment =
         |options: &[&str]| config(&render(options))["vm_config"]["environment_variables"].clone();
-    assert_eq!(environment(&["--strict"]), json!({"key_values": {"CANARY_STRICT": "1"}}));
-    assert_eq!(environment(&[]), json!({"host_env_keys": ["CANARY_STRICT"]}));
+    let keys = json!(["CANARY_OVERRIDE_KEY"]);
+    assert_eq!(
+        environment(&["--strict"]),
+        json!({"key_values": {"CANARY_STRICT": "1"}, "host_env_keys": keys})
+    );
+    assert_eq!(environment(&[]), json!({"host_env_keys": ["CANARY_OVERRIDE_KEY", "CANARY_STRICT"]}));
+}
+
+#[test]
+fn the_variables_that_hold_keys_come_from_the_policy() {
+    let with_key = FULL.replacen(
+        r#""release": "v2","#,
+        r#""release": "v2", "override": {"header": "x-force", "key_env": "SHOP_KEY"},"#,
+        1,
+    );
+    let response = ecds(&with_key, &Options::default());
+    let environment = &config(&response)["vm_config"]["environment_variables"];
+    assert_eq!(environment["host_env_keys"], json!(["CANARY_OVERRIDE_KEY", "CANARY_STRICT", "SHOP_KEY"]));
 }
 
 #[test]
