@@ -1,0 +1,164 @@
+//! Features inside a rollout.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use canary_core::decide::{Ambient, decide};
+use canary_core::exchange::{Change, Exchange};
+use canary_core::policy::Policy;
+use support::{Request, get, policy, request};
+
+fn with(flags: &str, fields: &str) -> Policy {
+    policy(&format!(
+        r#"{{"version": 1, "identity": [{{"header": "x-user-id"}}], "rollouts": [{{"name": "shop", "release": "v2", "match": {{"path_prefixes": ["/"]}},
+            "baseline": {{"name": "stable"}}, "variants": [{{"name": "canary", "weight": 10}}, {{"name": "beta", "weight": 10}}],
+            "flags": [{flags}]{fields}}}]}}"#
+    ))
+}
+
+fn user(number: u32) -> Request {
+    get(&[("x-user-id", &format!("user-{number}"))])
+}
+
+/// The side of a user, and the features.
+fn features<'p>(policy: &'p Policy, request: &Request) -> (&'p str, Vec<&'p str>) {
+    let decision = decide(policy, request, Ambient::at(0));
+    let flags = &decision.rollout.unwrap().flags;
+    let on = decision.flags.iter().filter(|(_, on)| *on).map(|(place, _)| &*flags[place].name);
+    (&decision.variant.unwrap().name, on.collect())
+}
+
+fn header(policy: &Policy, request: &Request) -> Option<String> {
+    let (_, plan) = Exchange::on_request(policy, request, Ambient::at(0));
+    plan.more.iter().find_map(|change| match change {
+        Change::Set("x-feature-flags", value) => Some(String::from_utf8(value.to_vec()).unwrap()),
+        Change::Remove("x-feature-flags") => Some("-".to_owned()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_features_share_is_a_share_of_its_variants_users_independent_of_the_split() {
+    let policy = with(r#"{"name": "new_dashboard", "variants": ["canary"], "percent": 20}"#, "");
+    let (mut canary, mut on) = (0_u32, 0_u32);
+    for number in 0..40_000 {
+        match features(&policy, &user(number)) {
+            ("canary", features) => {
+                canary += 1;
+                on += u32::from(features == ["new_dashboard"]);
+            }
+            (_, features) => assert_eq!(features, Vec::<&str>::new()),
+        }
+    }
+    // 10 % of 40,000, and 20 % of those; four standard errors. A shared salt would give all of them.
+    assert!((3_760..=4_240).contains(&canary), "{canary}");
+    assert!((690..=910).contains(&on), "{on} of {canary}");
+}
+
+#[test]
+fn two_flags_of_one_share_have_other_users_and_one_salt_makes_them_the_same() {
+    let both = |fields: &str| {
+        let flag = |name: &str| format!(r#"{{"name": "{name}", "percent": 50{fields}}}"#);
+        let policy = with(&[flag("a"), flag("b")].join(","), "");
+        let counts = (0..20_000).map(|number| features(&policy, &user(number)).1.len());
+        counts.fold([0, 0, 0], |mut by, count| {
+            by[count] += 1;
+            by
+        })
+    };
+    let independent = both("");
+    assert!(independent[1] > 1_500, "{independent:?}");
+    assert_eq!(both(r#", "salt": "s""#)[1], 0);
+}
+
+#[test]
+fn raising_a_features_share_takes_it_from_nobody() {
+    let users = |percent: u32| {
+        let policy =
+            with(&format!(r#"{{"name": "f", "variants": ["stable", "canary"], "percent": {percent}}}"#), "");
+        (0..5_000).filter(|number| !features(&policy, &user(*number)).1.is_empty()).collect::<Vec<_>>()
+    };
+    let (few, many) = (users(10), users(40));
+    assert!(few.len() > 300 && many.len() > few.len() && few.iter().all(|number| many.contains(number)));
+}
+
+#[test]
+fn by_default_all_variants_have_it_and_the_baseline_only_when_named() {
+    let policy =
+        with(r#"{"name": "f", "percent": 100}, {"name": "g", "percent": 100, "variants": ["stable"]}"#, "");
+    for number in 0..200 {
+        let (side, features) = features(&policy, &user(number));
+        assert_eq!(features, if side == "stable" { ["g"] } else { ["f"] }, "{side}");
+    }
+}
+
+#[test]
+fn the_first_rule_that_holds_gives_the_share_and_all_of_it_needs_no_identity() {
+    let rules = r#"[{"name": "qa", "when": {"header": {"name": "x-qa", "present": true}}, "percent": 100},
+        {"name": "off", "when": {"path_prefixes": ["/old"]}, "percent": 0}]"#;
+    let policy =
+        with(&format!(r#"{{"name": "f", "variants": ["stable"], "percent": 100, "rules": {rules}}}"#), "");
+    assert_eq!(features(&policy, &get(&[])), ("stable", vec!["f"]));
+    assert_eq!(features(&policy, &request("GET", "h", "/old", &[])), ("stable", vec![]));
+    assert_eq!(features(&policy, &request("GET", "h", "/old", &[("x-qa", "1")])), ("stable", vec!["f"]));
+    let half = with(r#"{"name": "f", "variants": ["stable"], "percent": 50}"#, "");
+    assert_eq!(features(&half, &get(&[])), ("stable", vec![]), "a share needs an identity");
+}
+
+#[test]
+fn services_see_the_names_sorted_and_a_client_cannot_send_them() {
+    let policy = with(
+        r#"{"name": "zeta", "variants": ["stable"], "percent": 100}, {"name": "alpha", "variants": ["stable"], "percent": 100}"#,
+        "",
+    );
+    let pretender = |id: &str| get(&[("x-user-id", id), ("x-feature-flags", "admin")]);
+    let on = |side: &str| {
+        (0..)
+            .map(|number| format!("user-{number}"))
+            .find(|id| features(&policy, &pretender(id)).0 == side)
+            .unwrap()
+    };
+    assert_eq!(header(&policy, &pretender(&on("stable"))).as_deref(), Some("alpha,zeta"));
+    assert_eq!(header(&policy, &pretender(&on("canary"))).as_deref(), Some("-"));
+    assert_eq!(
+        header(&policy, &get(&[("x-user-id", &on("canary"))])),
+        None,
+        "nothing to remove, no host call"
+    );
+}
+
+#[test]
+fn where_no_rollout_matches_a_clients_features_are_removed_and_without_flags_left_alone() {
+    let elsewhere = r#"{"version": 1, "rollouts": [{"name": "r", "match": {"hosts": ["x"]}, "baseline": {"name": "s"}, "variants": [{"name": "c", "weight": 1}]FLAGS}]}"#;
+    let sent = get(&[("x-feature-flags", "admin")]);
+    let with_flags = policy(&elsewhere.replace("FLAGS", r#", "flags": [{"name": "f", "percent": 1}]"#));
+    assert_eq!(header(&with_flags, &sent).as_deref(), Some("-"));
+    assert_eq!(header(&policy(&elsewhere.replace("FLAGS", "")), &sent), None);
+}
+
+#[test]
+fn the_header_has_another_name_or_is_off() {
+    let flags = r#"{"name": "f", "variants": ["stable"], "percent": 100}"#;
+    let text = |stamp: &str| {
+        format!(
+            r#"{{"version": 1, "stamp": {{"flags_header": {stamp}}}, "rollouts": [{{"name": "r", "baseline": {{"name": "stable"}},
+                "variants": [{{"name": "canary", "weight": 1}}], "flags": [{flags}]}}]}}"#
+        )
+    };
+    let more = |text: &str| {
+        let policy = policy(text);
+        let (_, plan) = Exchange::on_request(&policy, &get(&[]), Ambient::at(0));
+        plan.more.iter().map(|change| format!("{change:?}")).collect::<Vec<_>>()
+    };
+    assert!(more(&text(r#""X-Features""#))[0].contains("x-features"));
+    assert_eq!(more(&text("null")), Vec::<String>::new());
+}
