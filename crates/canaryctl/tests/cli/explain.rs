@@ -153,3 +153,47 @@ fn the_text_begins_with_the_reason_in_a_sentence() {
     let split = text(FULL, &["--header", "x-user-id: alice", "--header", "x-geo-country: DE"]);
     assert!(split.starts_with("Bucket ") && split.ends_with(" which has 50 %, by rule dach."), "{split}");
 }
+
+/// A rollout with what depends on more than the request.
+const PHASED: &str = r#"{"version": 1, "identity": [{"header": "x-user-id"}], "exclude": {"path_prefixes": ["/healthz"]}, "rollouts": [{
+    "name": "r", "baseline": {"name": "stable"}, "variants": [{"name": "canary"}],
+    "schedule": {"steps": [{"from": "2026-12-01T09:00:00+01:00", "weights": {"canary": 100}}]},
+    "override": {"header": "x-force", "key_env": "CANARY_OVERRIDE_KEY"},
+    "flags": [{"name": "b", "percent": 100}, {"name": "a", "percent": 100}, {"name": "c", "percent": 0}]}]}"#;
+
+#[test]
+fn it_says_what_holds_at_a_time() {
+    let at = |time: &str| explain(PHASED, &["--header", "x-user-id: ann", "--at", time]);
+    let before = at("2026-12-01T07:59:59Z");
+    assert_eq!(
+        (&before["variant"], &before["reason"], &before["flags"]),
+        (&json!("stable"), &json!("SPLIT"), &json!([]))
+    );
+    let after = at("2026-12-01T08:00:00Z");
+    assert_eq!((&after["variant"], &after["flags"]), (&json!("canary"), &json!(["a", "b"])));
+}
+
+#[test]
+fn it_says_who_is_excluded_and_what_a_refused_token_does() {
+    assert_eq!(explain(PHASED, &["--path", "/healthz"])["reason"], "EXCLUDED");
+    let run = canaryctl(
+        &[
+            "explain",
+            "-",
+            "--header",
+            "x-user-id: ann",
+            "--header",
+            "x-force: v1.r.canary.9.x",
+            "--at",
+            "2026-01-01T00:00:00Z",
+        ],
+        PHASED,
+    );
+    assert!(run.code == 0 && run.stdout.contains("token     refused: it changes nothing"), "{}", run.stdout);
+}
+
+#[test]
+fn a_time_needs_an_offset() {
+    let run = canaryctl(&["explain", "-", "--at", "2026-12-01T08:00:00"], PHASED);
+    assert!(run.code == 2 && run.stderr.contains("RFC 3339"), "{}", run.stderr);
+}

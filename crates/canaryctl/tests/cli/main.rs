@@ -6,6 +6,7 @@ mod explain;
 mod render;
 mod schema;
 mod timeline;
+mod token;
 mod validate;
 
 use std::io::Write;
@@ -73,7 +74,15 @@ fn examples() -> Vec<PathBuf> {
 
 #[test]
 fn help_shows_examples_and_exit_codes() {
-    for command in [&["--help"][..], &["validate", "--help"], &["explain", "--help"], &["render", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["validate", "--help"],
+        &["explain", "--help"],
+        &["render", "--help"],
+        &["timeline", "--help"],
+        &["token", "mint", "--help"],
+        &["hash-ids", "--help"],
+    ] {
         let help = canaryctl(command, "");
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains("Example") && help.stdout.contains("Exit codes"), "{command:?}");
