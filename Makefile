@@ -133,7 +133,8 @@ lint: rust-target rust-components ## Run clippy, natively and for Wasm
 	@$(say) "lints"
 	@cargo clippy $(quiet) --locked --workspace --all-targets -- -D warnings
 	@cargo clippy $(quiet) --locked --bench cost -- -D warnings
-	@cargo clippy $(quiet) --locked --target $(WASM_TARGET) -p canary-filter -p canary-core -- -D warnings
+	@cargo clippy $(quiet) --locked --target $(WASM_TARGET) -p canary-filter -p canary-core \
+	  -p bench-empty -p bench-floor -- -D warnings
 
 .PHONY: rust-components
 rust-components:

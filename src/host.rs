@@ -11,8 +11,6 @@ use std::fmt;
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
-use canary_core::timeline::Instant;
-
 use crate::header_map::HeaderMap;
 
 /// Declares host calls. Natively, where there is no host, each fails.
@@ -206,18 +204,13 @@ pub(crate) fn environment(name: &str) -> Option<Vec<u8>> {
     std::env::var_os(name).map(OsString::into_encoded_bytes)
 }
 
-/// Fills a buffer with random bytes; whether the host had any.
-pub(crate) fn random(buffer: &mut [u8]) -> bool {
-    getrandom::fill(buffer).is_ok()
-}
-
 /// The time, in seconds since 1970.
-pub(crate) fn now() -> Option<Instant> {
+pub(crate) fn now() -> Option<u64> {
     let mut now = 0;
     // SAFETY: the host writes a number to `now`.
     let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut now) };
     checked("get_current_time_nanoseconds", status).ok()?;
-    Instant::try_from(now / 1_000_000_000).ok()
+    Some(now / 1_000_000_000)
 }
 
 /// Calls this plugin's tick again and again; a period of zero ends it.

@@ -2,8 +2,6 @@
 
 use std::cell::RefCell;
 
-use crate::host;
-
 /// What was fetched and is not used yet.
 #[derive(Default)]
 pub(crate) struct Random(RefCell<Vec<u128>>);
@@ -17,7 +15,7 @@ impl Random {
         let mut kept = self.0.borrow_mut();
         if kept.is_empty() {
             let mut bytes = [0; AT_ONCE * size_of::<u128>()];
-            if host::random(&mut bytes) {
+            if getrandom::fill(&mut bytes).is_ok() {
                 let (numbers, _) = bytes.as_chunks();
                 kept.extend(numbers.iter().map(|number| u128::from_le_bytes(*number)));
             }

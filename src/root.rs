@@ -125,7 +125,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         self.stats.flush();
         let active = &self.active;
-        active.now.set(host::now().unwrap_or(active.now.get()));
+        active.now.set(now().unwrap_or(active.now.get()));
         if active.next_change.get().is_some_and(|change| change <= active.now.get()) {
             active.queue_gauges(&self.plugin);
         }
@@ -147,7 +147,7 @@ impl Active {
             next_change: Cell::default(),
             keys,
             random: Random::default(),
-            now: Cell::new(host::now().unwrap_or_default()),
+            now: Cell::new(now().unwrap_or_default()),
             table: Table::new(&policy),
             policy,
             stats,
@@ -187,6 +187,11 @@ impl Active {
             self.stats.flush();
         }
     }
+}
+
+/// The time; `None` where the host does not tell it.
+fn now() -> Option<Instant> {
+    Instant::try_from(host::now()?).ok()
 }
 
 fn log_empty() {

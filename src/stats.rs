@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use canary_core::code_class::CodeClass;
-use canary_core::decide::Reason;
+use canary_core::decide::{Reason, Token};
 use canary_core::exchange::{Outcome, RequestPlan};
 use canary_core::policy::Policy;
 use canary_core::rollout::{Rollout, Variant};
@@ -97,7 +97,7 @@ impl Table {
         };
         let begin = self.begin(rollout);
         self.add(begin + reason.index(), stats, || decisions(&rollout.name, reason));
-        if decision.rejected_token {
+        if decision.token == Token::Rejected {
             self.add(begin + REASONS, stats, || {
                 Name { labels: &[("rollout", &rollout.name)], metric: "canary_override_rejected_total" }
                     .to_string()

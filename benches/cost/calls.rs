@@ -10,13 +10,13 @@ use crate::fixture::{BASIC, browser, exchange, host, ok};
 use crate::harness::{Artefact, Vm};
 use crate::settings::Settings;
 
-const REQUESTS: u32 = 1_000;
+pub(crate) const REQUESTS: u32 = 1_000;
 
 /// What one module does for [`REQUESTS`] requests.
-struct Counts {
-    calls: BTreeMap<&'static str, u64>,
-    entries: u64,
-    fuel: u64,
+pub(crate) struct Counts {
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+    pub(crate) entries: u64,
+    pub(crate) fuel: u64,
 }
 
 /// Prints the sizes and a table of host calls per request.
@@ -56,7 +56,7 @@ fn row(name: &str, values: impl Iterator<Item = u64>) -> Result<()> {
 }
 
 /// Serves users at 5,000 requests a second, so with a tick every 1,000 requests.
-fn count(module: &Path, policy: &str) -> Result<Counts> {
+pub(crate) fn count(module: &Path, policy: &str) -> Result<Counts> {
     let artefact = Artefact::load(module).map_err(|e| anyhow!(e))?;
     let mut vm = Vm::start(&artefact, host())?;
     vm.configure(policy)?;

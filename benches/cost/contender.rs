@@ -2,6 +2,9 @@
 
 use crate::fixture::BASIC;
 
+/// Every feature.
+pub(crate) const ALL_FEATURES: &str = include_str!("../policies/all.json");
+
 /// Identity, geo and five rules.
 pub(crate) const RULES: &str = include_str!("../policies/rules.json");
 
@@ -15,6 +18,7 @@ pub(crate) enum Contender {
     FloorWithout(Call),
     Basic,
     Rules,
+    Features,
     Lua,
     /// A plain route to an upstream: the zero line of [`Contender::Native`], which
     /// cannot answer by itself as all the others do.
@@ -50,12 +54,13 @@ impl Call {
 }
 
 /// The yardsticks and the rivals, in the order of the report.
-pub(crate) const ALL: [Contender; 8] = [
+pub(crate) const ALL: [Contender; 9] = [
     Contender::NoFilter,
     Contender::Empty,
     Contender::Floor,
     Contender::Basic,
     Contender::Rules,
+    Contender::Features,
     Contender::Lua,
     Contender::PlainUpstream,
     Contender::Native,
@@ -78,6 +83,7 @@ impl Contender {
             Self::FloorWithout(_) => "floor without a call",
             Self::Basic => "canary, basic policy",
             Self::Rules => "canary, identity+geo+5 rules",
+            Self::Features => "canary, every feature",
             Self::Lua => "Lua, basic policy's work",
             Self::PlainUpstream => "plain route to an upstream",
             Self::Native => "native weighted_clusters",
@@ -106,6 +112,7 @@ impl Contender {
             Self::FloorWithout(call) => Some(("floor.wasm", call.name())),
             Self::Basic => Some(("filter.wasm", BASIC)),
             Self::Rules => Some(("filter.wasm", RULES)),
+            Self::Features => Some(("filter.wasm", ALL_FEATURES)),
             Self::NoFilter | Self::Lua | Self::PlainUpstream | Self::Native => None,
         }
     }
@@ -113,7 +120,7 @@ impl Contender {
     /// Whether its responses carry the variant, so that one which is out of order shows.
     pub(crate) fn stamps(self) -> bool {
         match self {
-            Self::Floor | Self::Basic | Self::Rules | Self::Lua => true,
+            Self::Floor | Self::Basic | Self::Rules | Self::Features | Self::Lua => true,
             Self::FloorWithout(call) => call != Call::ResponseStamp,
             _ => false,
         }

@@ -9,6 +9,7 @@
 mod bootstrap;
 mod calls;
 mod contender;
+mod features;
 #[path = "../../tests/wasm_host/fixture.rs"]
 #[allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "shared with the tests, which use all of it")]
 mod fixture;
@@ -32,6 +33,7 @@ fn main() -> Result<()> {
     }
     let settings = Settings::from_environment()?;
     calls::print(&settings)?;
+    features::print(&settings)?;
     memory::print(&settings)?;
     report::print(&measure::run(&settings, &ALL)?);
     report::print_calls(&measure::run(&settings, &contender::call_by_call())?);

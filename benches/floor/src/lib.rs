@@ -122,7 +122,7 @@ impl HttpContext for Stream {
         let map = self.makes(Call::Map).then(host::request_headers);
         if self.makes(Call::Stamps) {
             for (name, value) in STAMPS {
-                host::replace_request_header(name, value);
+                host::replace_request_header(name, value.as_bytes());
             }
         }
         drop(map);
@@ -134,9 +134,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        self.answered = !self.makes(Call::Status) || host::response_status().is_some();
+        self.answered = !self.makes(Call::Status) || host::response_header(":status").is_some();
         if self.makes(Call::ResponseStamp) {
-            host::replace_response_header("x-deployment-variant", "stable");
+            host::replace_response_header("x-deployment-variant", b"stable");
         }
         Action::Continue
     }

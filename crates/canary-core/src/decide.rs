@@ -50,8 +50,21 @@ pub struct Decision<'p> {
     pub flags: Flags,
     /// The id that a visitor is to be given.
     pub issued: Option<VisitorId>,
-    /// Whether there were tokens, and none of them was worth anything.
-    pub rejected_token: bool,
+    /// What came of the request's tokens.
+    pub token: Token,
+}
+
+/// What came of a request's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Nobody looked for one.
+    Unread,
+    /// There is none.
+    Absent,
+    /// One got its side.
+    Accepted,
+    /// There were some, none of which is worth anything.
+    Rejected,
 }
 
 /// Why a side was chosen.
@@ -149,7 +162,7 @@ impl<'p> Decision<'p> {
             point: None,
             flags: Flags::default(),
             issued: None,
-            rejected_token: false,
+            token: Token::Unread,
         }
     }
 }
@@ -195,7 +208,11 @@ impl Rollout {
             point: choice.point,
             flags: variant.map_or_else(Flags::default, |side| Flags::of(&self.flags, side.id, facts, point)),
             issued: choice.visitor.filter(|visitor| visitor.is_new).map(|visitor| visitor.id),
-            rejected_token: matches!(forced, Forced::Rejected),
+            token: match forced {
+                Forced::No => Token::Absent,
+                Forced::To(_) => Token::Accepted,
+                Forced::Rejected => Token::Rejected,
+            },
             ..Decision::new(Some(self), variant, reason)
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::baggage;
 use crate::code_class::CodeClass;
-use crate::decide::{Ambient, Decision, Reason, decide};
+use crate::decide::{Ambient, Decision, Reason, Token, decide};
 use crate::policy::{Policy, Role};
 use crate::request::{RequestView, without_cookie, without_query};
 use crate::rollout::{Anonymous, Rollout, RolloutId, Variant};
@@ -172,7 +172,8 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
         if stamps.baggage {
             more.push(self.baggage());
         }
-        if let Some(overrides) = decision.rollout.and_then(|rollout| rollout.overrides.as_ref()) {
+        let overrides = decision.rollout.and_then(|rollout| rollout.overrides.as_ref());
+        if let Some(overrides) = overrides.filter(|_| decision.token != Token::Absent) {
             if let Some(name) = overrides.header.as_ref().filter(|name| self.view.header(name).is_some()) {
                 more.push(Change::Remove(name));
             }

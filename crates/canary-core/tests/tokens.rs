@@ -12,7 +12,7 @@
 
 mod support;
 
-use canary_core::decide::{Ambient, decide};
+use canary_core::decide::{Ambient, Token, decide};
 use canary_core::exchange::{Change, Exchange};
 use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
@@ -43,7 +43,7 @@ fn mint(rollout: &str, variant: &str, expiry: i64) -> String {
 fn outcome(policy: &Policy, request: &Request) -> (String, &'static str, bool) {
     let keys = keys(policy);
     let decision = decide(policy, request, Ambient { keys: Some(&keys), ..Ambient::at(NOW) });
-    (decision.variant.unwrap().name.to_string(), decision.reason.as_str(), decision.rejected_token)
+    (decision.variant.unwrap().name.to_string(), decision.reason.as_str(), decision.token == Token::Rejected)
 }
 
 fn header(token: &str) -> Request {
@@ -138,7 +138,7 @@ fn of_a_hundred_thousand_mutated_tokens_none_is_accepted() {
         tried += 1;
         let request = Request { headers: vec![("x-force".to_owned(), token.clone())], source: None };
         let decision = decide(&policy, &request, Ambient { keys: Some(&keys), ..Ambient::at(NOW) });
-        assert!(decision.rejected_token, "{}", String::from_utf8_lossy(&token));
+        assert!(decision.token == Token::Rejected, "{}", String::from_utf8_lossy(&token));
         assert_eq!(decision.variant.unwrap().name.as_ref(), "stable");
     }
 }
@@ -165,6 +165,10 @@ fn no_token_reaches_the_upstream_good_or_bad() {
     assert_eq!(plan.more, [Change::Remove("cookie")]);
     let (_, plan) = Exchange::on_request(&policy, &get(&[("cookie", "a=b")]), Ambient::at(NOW));
     assert_eq!(plan.more, []);
+    // Where nobody looks at them, tokens are taken out all the same.
+    let off = with(r#", "enabled": false"#);
+    let (_, plan) = Exchange::on_request(&off, &header("x"), Ambient::at(NOW));
+    assert_eq!(plan.more.len(), 1);
 }
 
 #[test]
@@ -181,5 +185,5 @@ fn without_a_key_every_token_is_refused_and_the_reason_is_told() {
     assert_eq!(told, [("check.out".to_owned(), "KEY".to_owned(), NoKeys::Missing)]);
     let token = header(&mint("check.out", "canary", NOW + 1));
     let decision = decide(&policy, &token, Ambient { keys: Some(&keys), ..Ambient::at(NOW) });
-    assert!(decision.rejected_token);
+    assert!(decision.token == Token::Rejected);
 }

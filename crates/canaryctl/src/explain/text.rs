@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use canary_core::bucket::MILLION;
-use canary_core::decide::{Decision, Reason};
+use canary_core::decide::{Decision, Reason, Token};
 use canary_core::geo::Geo;
 use canary_core::policy::Policy;
 use canary_core::request::{RequestView, Source, SourceKind};
@@ -45,7 +45,7 @@ pub(super) fn text(
             let on = super::flags_on(decision);
             fact("flags", if on.is_empty() { "none is on".to_owned() } else { on.join(", ") });
         }
-        if decision.rejected_token {
+        if decision.token == Token::Rejected {
             fact("token", "refused: it changes nothing".to_owned());
         }
         if rollout.observe {
