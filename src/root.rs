@@ -125,8 +125,11 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         self.stats.flush();
         let active = &self.active;
-        active.now.set(now().unwrap_or(active.now.get()));
-        if active.next_change.get().is_some_and(|change| change <= active.now.get()) {
+        let before = active.now.get();
+        let now = now().unwrap_or(before);
+        active.now.set(now);
+        // A clock that was set back takes weights back too.
+        if now < before || active.next_change.get().is_some_and(|change| change <= now) {
             active.queue_gauges(&self.plugin);
         }
         self.stats.gauges().tick(&self.plugin);

@@ -1,6 +1,6 @@
 //! Any bytes as a configuration: the update is accepted, and traffic flows.
 
-use crate::fixture::{BASIC, CURIOUS, artefact, browser, exchange, host, ok, serving};
+use crate::fixture::{ALL, BASIC, CURIOUS, artefact, browser, exchange, host, ok, serving};
 use crate::harness::{Host, Vm};
 use crate::random::Random;
 
@@ -74,7 +74,7 @@ fn arbitrary(random: &mut Random) -> Vec<u8> {
 }
 
 fn mutated(random: &mut Random) -> Vec<u8> {
-    let mut policy = random.pick(&[BASIC, CURIOUS]).as_bytes().to_vec();
+    let mut policy = random.pick(&[BASIC, CURIOUS, ALL]).as_bytes().to_vec();
     for _ in 0..=random.below(3) {
         let at = random.below(policy.len());
         match random.below(4) {

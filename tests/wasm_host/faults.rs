@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{CURIOUS, artefact, browser, exchange, host, ok};
-use crate::harness::{Artefact, CONTINUE, Fault, Host, Vm, pairs};
+use crate::fixture::{ALL, CURIOUS, artefact, browser, exchange, host, ok};
+use crate::harness::{Artefact, CONTINUE, Fault, Host, Pairs, Vm, pairs};
 
 /// Every `WasmResult` but success, and one that does not exist.
 const STATUSES: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99];
@@ -61,6 +61,9 @@ fn life_with(artefact: &Artefact, fault: Fault) -> Result<(), String> {
 /// Everything that happens to a filter: good and bad configurations, requests of
 /// every kind, ticks, an update under way, the end.
 fn life(vm: &mut Vm) -> Result<(), String> {
+    accept(vm, ALL)?;
+    // No identity: an id is issued, and a token is refused.
+    exchange(vm, visitor(), ok())?;
     for policy in ["", "{", CURIOUS] {
         accept(vm, policy)?;
     }
@@ -95,6 +98,18 @@ fn recovered(vm: &mut Vm) -> Result<(), String> {
         Some(b"stable" | b"canary") => Ok(()),
         other => Err(format!("alice's stamp is {other:?}")),
     }
+}
+
+/// A page without identity, with a token that is nothing worth.
+fn visitor() -> Pairs {
+    pairs(&[
+        (":authority", "shop.example.com"),
+        (":path", "/checkout?__variant=v1.x"),
+        (":method", "GET"),
+        ("accept", "text/html"),
+        ("cookie", "a=b; deployment-override=x"),
+        ("baggage", "a=1"),
+    ])
 }
 
 fn accept(vm: &mut Vm, policy: &str) -> Result<(), String> {

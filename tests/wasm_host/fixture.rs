@@ -5,6 +5,9 @@ use crate::harness::{Artefact, CONTINUE, Host, Pairs, Vm, pairs};
 /// One identity header, one rollout with one variant.
 pub(crate) const BASIC: &str = include_str!("../../benches/policies/basic.json");
 
+/// Every feature: segments, tokens, a visitor's cookie, a schedule, flags, baggage, exclusions.
+pub(crate) const ALL: &str = include_str!("../../benches/policies/all.json");
+
 /// Reads everything that a policy can read: headers, cookie, token, query and
 /// the remote address.
 pub(crate) const CURIOUS: &str = r#"{
