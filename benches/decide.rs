@@ -23,6 +23,10 @@ impl RequestView for Request {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
     }
 
+    fn joined(&self, name: &str, _: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.header(name).map(Cow::Borrowed)
+    }
+
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {
         None
     }

@@ -36,20 +36,37 @@ fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
     Some((usize::try_from(both & 0xffff_ffff).ok()?, usize::try_from(both >> 32).ok()?))
 }
 
-impl RequestView for HeaderMap {
-    /// Adds up lengths, and looks at the bytes of those names only that are as long.
-    fn header(&self, name: &str) -> Option<&[u8]> {
+impl HeaderMap {
+    /// The values of a header, in arrival order. Adds up lengths, and looks at the bytes of
+    /// those names only that are as long.
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let mut at = self.count * 8 + 4;
-        let (sizes, _) = self.bytes.get(4..at)?.as_chunks::<8>();
-        for size in sizes {
+        let (sizes, _) = self.bytes.get(4..at).unwrap_or_default().as_chunks::<8>();
+        sizes.iter().filter_map(move |size| {
             let (name_len, value_len) = lengths(*size)?;
-            let value = at + name_len + 1;
-            if name_len == name.len() && self.bytes.get(at..at + name_len)? == name.as_bytes() {
-                return self.bytes.get(value..value + value_len);
-            }
+            let (begin, value) = (at, at + name_len + 1);
             at = value + value_len + 1;
+            let is = name_len == name.len() && self.bytes.get(begin..begin + name_len)? == name.as_bytes();
+            is.then(|| self.bytes.get(value..value + value_len)).flatten()
+        })
+    }
+}
+
+impl RequestView for HeaderMap {
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.values(name).next()
+    }
+
+    fn joined(&self, name: &str, separator: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let mut values = self.values(name);
+        let first = values.next()?;
+        let mut joined = Cow::Borrowed(first);
+        for value in values {
+            let all = joined.to_mut();
+            all.extend_from_slice(separator);
+            all.extend_from_slice(value);
         }
-        None
+        Some(joined)
     }
 
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use canary_core::decide::{Ambient, decide};
+use canary_core::exchange::Exchange;
+use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 use libfuzzer_sys::fuzz_target;
@@ -16,8 +18,21 @@ static POLICY: LazyLock<Policy> =
 /// The input, cut at each NUL: one value for each header that the policy reads.
 struct Request<'a>(Vec<&'a [u8]>);
 
-const HEADERS: [&str; 8] =
-    [":method", ":authority", ":path", "cookie", "authorization", "x-user-id", "x-geo-country", "x-test"];
+const HEADERS: [&str; 13] = [
+    ":method",
+    ":authority",
+    ":path",
+    "cookie",
+    "authorization",
+    "x-user-id",
+    "x-geo-country",
+    "x-test",
+    "accept",
+    "baggage",
+    "x-deployment-rollout",
+    "x-deployment-variant",
+    "x-token",
+];
 
 impl RequestView for Request<'_> {
     fn header(&self, name: &str) -> Option<&[u8]> {
@@ -25,13 +40,25 @@ impl RequestView for Request<'_> {
         self.0.get(place).copied()
     }
 
+    fn joined(&self, name: &str, _: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.header(name).map(Cow::Borrowed)
+    }
+
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {
         self.0.get(HEADERS.len()).map(|raw| Cow::Borrowed(*raw))
     }
 }
 
+/// A key, as a token's would be.
+static KEYS: LazyLock<KeyRing> =
+    LazyLock::new(|| KeyRing::new(&POLICY, |_| Some(vec![b'k'; 32]), |_, _, _| {}));
+
 fuzz_target!(|bytes: &[u8]| {
     let request = Request(bytes.split(|byte| *byte == 0).collect());
-    let once = decide(&POLICY, &request, Ambient::at(0)).to_string();
-    assert_eq!(once, decide(&POLICY, &request, Ambient::at(0)).to_string());
+    // December 2026, when the policy's steps are in force.
+    let ambient = Ambient { now: 1_796_000_000, random: &|| Some(7), keys: Some(&KEYS) };
+    let once = decide(&POLICY, &request, ambient).to_string();
+    assert_eq!(once, decide(&POLICY, &request, ambient).to_string());
+    let (mut exchange, _) = Exchange::on_request(&POLICY, &request, ambient);
+    exchange.on_response(&POLICY, b"200", || Some(bytes.to_vec()));
 });

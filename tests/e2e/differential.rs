@@ -1,4 +1,4 @@
-//! Envoy against the core: random requests under the example policies.
+//! Envoy against the core: random requests under the example policies and one more.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -12,7 +12,9 @@ use canary_lab::{Load, Request};
 use canaryctl::explain::{self, Header};
 use serde_json::Value;
 
-use crate::scene::{Answer, Core, Line, Scene, repository, text};
+use crate::scene::{
+    Answer, Core, Line, Scene, bootstrap, echoing, envoy_with, flags, rendered, repository, text,
+};
 
 /// Requests under each policy.
 const REQUESTS: usize = 1_000;
@@ -23,6 +25,9 @@ const EXPLAINED: usize = 6;
 /// Where the tag begins that tells requests apart in the access log; a port, since a policy
 /// compares hosts without.
 const FIRST_PORT: usize = 10_000;
+
+/// The address of every client here.
+const SOURCE: &str = "127.0.0.1";
 
 /// A request in parts.
 struct Case {
@@ -45,9 +50,11 @@ pub(crate) fn envoy_decides_as_the_core_under_the_example_policies() {
         Expected {
             rollout: decision.rollout.map(|rollout| rollout.name.to_string()),
             variant: decision.variant.map(|variant| variant.name.to_string()),
+            flags: flags(&decision),
         }
     });
-    for reason in [Reason::Split, Reason::TargetingMatch, Reason::Anonymous, Reason::Default] {
+    let often = [Reason::Split, Reason::TargetingMatch, Reason::Anonymous, Reason::Excluded, Reason::Default];
+    for reason in often {
         assert!(reasons.get(reason.as_str()) > Some(&100), "{reasons:?}");
     }
 }
@@ -58,7 +65,18 @@ pub(crate) fn canaryctl_explains_what_envoy_does() {
         let output = Command::new(&canaryctl)
             .arg("explain")
             .arg(repository(&policy.path))
-            .args(["--format", "json", "--method", case.method, "--path", case.path, "--host", &case.host])
+            .args([
+                "--format",
+                "json",
+                "--source",
+                SOURCE,
+                "--method",
+                case.method,
+                "--path",
+                case.path,
+                "--host",
+                &case.host,
+            ])
             .args(case.headers.iter().flat_map(|(name, value)| {
                 let header = [name.as_bytes(), b": ", value].concat();
                 [OsStr::new("--header").to_owned(), OsStr::from_bytes(&header).to_owned()]
@@ -76,7 +94,13 @@ pub(crate) fn canaryctl_explains_what_envoy_does() {
             format!("rollout={rollout} variant={variant} reason={reason} rule={rule} bucket={bucket}")
         });
         assert_eq!(line.get("decision"), logged.as_deref(), "{case}: {told}");
-        Expected { rollout: text("rollout"), variant: text("variant") }
+        let flags = told["flags"].as_array().into_iter().flatten().map(|flag| flag.as_str().unwrap());
+        let flags = flags.collect::<Vec<_>>().join(",");
+        Expected {
+            rollout: text("rollout"),
+            variant: text("variant"),
+            flags: Some(flags).filter(|flags| !flags.is_empty()),
+        }
     });
 }
 
@@ -87,10 +111,11 @@ struct Example {
 }
 
 /// The stamps that must have reached the upstream.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Expected {
     rollout: Option<String>,
     variant: Option<String>,
+    flags: Option<String>,
 }
 
 /// Sends random requests under every example policy; `expect` sees each with its log line.
@@ -101,7 +126,10 @@ fn run(requests: usize, mut expect: impl FnMut(&Example, &Case, &Line) -> Expect
     for (nth, path) in examples.into_iter().enumerate() {
         let policy = text(&path);
         match &scene {
-            None => scene = Some(Scene::serving(&policy)),
+            None => {
+                let bootstrap = echoing(&bootstrap(), "flags", "X-FEATURE-FLAGS");
+                scene = Some(Scene::boot(envoy_with(bootstrap).ecds(rendered(&policy).to_string())));
+            }
             Some(scene) => scene.load(&policy),
         }
         let scene = scene.as_ref().unwrap();
@@ -122,15 +150,17 @@ fn run(requests: usize, mut expect: impl FnMut(&Example, &Case, &Line) -> Expect
             lines.insert(port(line.get("authority").unwrap()), line);
         }
         for ((case, answer), port) in cases.iter().zip(answers.into_inner().unwrap()).zip(first..) {
-            let expected = expect(&example, case, &lines[&port]);
+            let decided = expect(&example, case, &lines[&port]);
+            let observed = decided.rollout.as_ref().is_some_and(|name| example.core.observes(name));
+            let expected = if observed { Expected::default() } else { decided };
             assert_eq!(answer.stamp, expected.variant, "{}: {case}", example.path);
-            let arrived = Expected { rollout: answer.rollout, variant: answer.variant };
+            let arrived = Expected { rollout: answer.rollout, variant: answer.variant, flags: answer.flags };
             assert_eq!(arrived, expected, "{}: {case}", example.path);
         }
     }
 }
 
-/// Every policy beside the README of the examples.
+/// Every policy beside the README of the examples, and the one that is for this test.
 fn examples() -> Vec<String> {
     let files = std::fs::read_dir(repository("envoy/policies")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -138,6 +168,7 @@ fn examples() -> Vec<String> {
         .filter(|name| !name.starts_with("README"))
         .map(|name| format!("envoy/policies/{name}"))
         .collect();
+    paths.push("tests/e2e/everything.json".to_owned());
     paths.sort();
     paths
 }
@@ -208,7 +239,7 @@ impl Case {
 
     /// As the core reads it.
     fn explained(&self) -> explain::Request {
-        let request = explain::Request::new(self.method, self.host.as_str(), self.path);
+        let request = explain::Request::new(self.method, self.host.as_str(), self.path).with_source(SOURCE);
         let headers = self.headers.iter().map(|(name, value)| Header::new(name, value.trim_ascii()));
         headers.fold(request, explain::Request::with_header)
     }

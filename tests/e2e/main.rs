@@ -14,21 +14,29 @@
 mod anonymous;
 mod bad_policy;
 mod boot;
+mod coherence;
 mod compose;
 mod counts;
 mod dead_vm;
 mod demo;
 mod differential;
 mod empty;
+mod exclude;
+mod flags;
 mod hostile;
 mod hot_updates;
 mod inner;
 mod istio;
+mod observe;
+mod overrides;
 mod ramp;
 mod rollback;
 mod scene;
+mod schedule;
+mod segments;
 mod spoof;
 mod strict;
+mod visitors;
 mod workers;
 
 use std::process::ExitCode;
@@ -60,6 +68,8 @@ fn main() -> ExitCode {
         differential::envoy_decides_as_the_core_under_the_example_policies,
         differential::canaryctl_explains_what_envoy_does,
         ramp::a_renamed_file_changes_the_share_within_a_second,
+        schedule::steps_come_into_force_by_themselves_and_move_users_into_the_canary_only,
+        schedule::a_step_that_is_due_waits_for_the_end_of_the_freeze,
         rollback::a_rollback_moves_the_variants_users_to_the_baseline_and_nobody_else,
         rollback::gauges_of_a_rollout_that_left_the_policy_go_to_zero,
         workers::two_workers_agree_with_each_other_and_with_the_core,
@@ -88,6 +98,26 @@ fn main() -> ExitCode {
         empty::no_configuration_is_all_stable_and_warned_about_once,
         empty::an_object_as_a_string_value_is_all_stable_or_refused,
         compose::the_rewritten_bootstrap_of_the_container_serves,
+        schedule::a_step_that_is_due_does_not_come_into_force_outside_of_its_windows,
+        segments::a_segment_in_a_rule_pins_those_who_are_in_it,
+        segments::an_ignored_identity_is_none_and_the_next_source_is_asked,
+        overrides::a_token_in_the_header_the_cookie_or_the_query_forces_its_side,
+        overrides::no_token_reaches_the_upstream_whatever_it_is_worth,
+        overrides::a_token_that_is_worth_nothing_changes_nothing_and_is_counted,
+        overrides::without_a_key_every_token_is_refused_and_that_is_logged_once,
+        visitors::a_visitor_who_brings_the_cookie_back_stays_on_one_side,
+        visitors::a_cookie_is_issued_with_pages_to_those_who_have_none_that_is_good,
+        visitors::new_visitors_are_shared_by_weight,
+        visitors::what_the_upstream_says_of_cookies_and_caches_survives,
+        flags::a_part_of_the_variants_users_has_the_feature_and_services_are_told,
+        flags::a_client_cannot_give_itself_a_feature,
+        observe::an_observed_rollout_counts_and_logs_and_nobody_notices,
+        observe::an_observed_rollout_lets_no_stamps_of_a_client_through,
+        exclude::excluded_requests_get_the_baseline_and_are_in_no_figure_of_a_variant,
+        coherence::an_inner_proxy_follows_the_edge_where_it_trusts_it,
+        coherence::an_inner_proxy_follows_the_baggage_where_the_stamps_are_lost,
+        coherence::baggage_of_others_survives_and_a_clients_decision_does_not,
+        coherence::baggage_in_several_headers_is_no_way_around_the_edge,
         inner::an_inner_proxy_keeps_the_stamps_of_rollouts_that_it_does_not_know,
     ];
     let skipped = skipped();

@@ -202,7 +202,9 @@ impl Rollout {
             }
             chosen => (chosen, choice.reason),
         };
-        let point = |salt: Salt| self.point(salt, facts, choice.visitor);
+        // A pin asks for no visitor, but features are theirs whatever chose the side.
+        let point =
+            |salt: Salt| self.point(salt, facts, choice.visitor.or_else(|| self.known_visitor(facts)));
         Decision {
             rule: choice.rule,
             point: choice.point,
@@ -260,14 +262,19 @@ impl Rollout {
 
     /// Who comes without identity, and has a cookie or is to get one.
     fn visitor<V: RequestView>(&self, facts: &Facts<'_, V>, ambient: Ambient<'_>) -> Option<Visitor> {
-        let Anonymous::Cookie(cookie) = &self.anonymous else { return None };
-        if facts.identity().is_some() {
+        if !matches!(self.anonymous, Anonymous::Cookie(_)) || facts.identity().is_some() {
             return None;
         }
-        let known = cookie.read(facts.view).map(|id| Visitor { id, is_new: false });
         // Where nothing is stamped, nothing is given to clients either.
         let issue = || (!self.observe && asks_for_a_page(facts.view)).then(ambient.random).flatten();
-        known.or_else(|| issue().map(|bits| Visitor { id: VisitorId::new(bits), is_new: true }))
+        let new = || issue().map(|bits| Visitor { id: VisitorId::new(bits), is_new: true });
+        self.known_visitor(facts).or_else(new)
+    }
+
+    /// Who has a cookie.
+    fn known_visitor<V: RequestView>(&self, facts: &Facts<'_, V>) -> Option<Visitor> {
+        let Anonymous::Cookie(cookie) = &self.anonymous else { return None };
+        Some(Visitor { id: cookie.read(facts.view)?, is_new: false })
     }
 
     /// Where a user stands under a salt; `None` without identity.

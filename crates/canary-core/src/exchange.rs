@@ -177,8 +177,10 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
             if let Some(name) = overrides.header.as_ref().filter(|name| self.view.header(name).is_some()) {
                 more.push(Change::Remove(name));
             }
-            let cookie =
-                overrides.cookie.as_ref().and_then(|name| without_cookie(self.view.header("cookie")?, name));
+            let cookie = overrides
+                .cookie
+                .as_ref()
+                .and_then(|name| without_cookie(&self.view.joined("cookie", b"; ")?, name));
             more.extend(cookie.map(|others| set("cookie", others)));
             let path =
                 overrides.query.as_ref().and_then(|name| without_query(self.view.header(":path")?, name));
@@ -202,7 +204,7 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
     /// rollouts that it does not know.
     fn baggage(&self) -> Change<'p> {
         const NAME: &str = "baggage";
-        let header = self.view.header(NAME);
+        let header = self.view.joined(NAME, b",");
         let ours = self.stamped.map(|(rollout, variant)| (&*rollout.name, &*variant.name));
         let goes = |member: &[u8]| match (self.policy.role, ours) {
             (Role::Edge, _) => baggage::is_ours(member),
@@ -210,8 +212,8 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
             (Role::Inner, None) => false,
         };
         let others = header.unwrap_or_default();
-        match baggage::written(others, ours, |member| !goes(member)) {
-            _ if ours.is_none() && !baggage::has(others, goes) => Change::Leave,
+        match baggage::written(&others, ours, |member| !goes(member)) {
+            _ if ours.is_none() && !baggage::has(&others, goes) => Change::Leave,
             left => set(NAME, left),
         }
     }

@@ -20,6 +20,7 @@ pub struct Facts<'v, V> {
     geo: OnceCell<Option<Geo>>,
     identity: OnceCell<Option<Cow<'v, [u8]>>>,
     claims: OnceCell<Option<Claims>>,
+    source: OnceCell<Option<IpAddr>>,
     /// Which segments were asked for, and which of them hold.
     segments: Cell<[SegmentSet; 2]>,
 }
@@ -40,6 +41,7 @@ impl<'v, V: RequestView> Facts<'v, V> {
             geo: OnceCell::new(),
             identity: OnceCell::new(),
             claims: OnceCell::new(),
+            source: OnceCell::new(),
             segments: Cell::default(),
         }
     }
@@ -82,8 +84,11 @@ impl<'v, V: RequestView> Facts<'v, V> {
 
     /// The source address.
     pub fn source(&self) -> Option<IpAddr> {
-        let address = address(self.view.source_address()?);
-        std::str::from_utf8(&address).ok()?.parse().ok()
+        let read = || {
+            let address = address(self.view.source_address()?);
+            std::str::from_utf8(&address).ok()?.parse().ok()
+        };
+        *self.source.get_or_init(read)
     }
 
     /// The claims of the bearer token.

@@ -12,11 +12,14 @@ pub(crate) fn side<'p>(
     stamps: &Stamps,
     view: &impl RequestView,
 ) -> Option<&'p Variant> {
-    let stamped = || {
-        let name = view.header(stamps.rollout.as_deref()?)?;
-        (name == rollout.name.as_bytes()).then(|| view.header(&stamps.variant)).flatten()
-    };
-    let carried =
-        || stamps.baggage.then(|| baggage::variant(view.header("baggage")?, &rollout.name)).flatten();
-    rollout.side(stamped().or_else(carried)?)
+    if let Some(stamped) = stamped(rollout, stamps, view) {
+        return rollout.side(stamped);
+    }
+    let baggage = stamps.baggage.then(|| view.joined("baggage", b",")).flatten()?;
+    rollout.side(baggage::variant(&baggage, &rollout.name)?)
+}
+
+fn stamped<'v>(rollout: &Rollout, stamps: &Stamps, view: &'v impl RequestView) -> Option<&'v [u8]> {
+    let name = view.header(stamps.rollout.as_deref()?)?;
+    (name == rollout.name.as_bytes()).then(|| view.header(&stamps.variant)).flatten()
 }

@@ -111,6 +111,14 @@ fn baggage_carries_the_decision_and_other_members_stay() {
 }
 
 #[test]
+fn baggage_on_several_lines_is_one_list() {
+    let edge = with(r#", "stamp": {"baggage": true}"#, "");
+    let lines = [("baggage", "a=1"), ("baggage", "deployment-variant=r:canary,b=2")];
+    assert_eq!(changes(&edge, &get(&lines)).last().unwrap(), "baggage=a=1,b=2,deployment-variant=r:stable");
+    assert_eq!(changes(&edge, &support::request("GET", "other", "/", &lines)), ["baggage=a=1,b=2"]);
+}
+
+#[test]
 fn where_no_rollout_matches_an_edge_takes_our_members_out_and_an_inner_proxy_leaves_them() {
     let elsewhere = |baggage: &str| support::request("GET", "other", "/", &[("baggage", baggage)]);
     let edge = with(r#", "stamp": {"baggage": true}"#, "");

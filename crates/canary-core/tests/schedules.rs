@@ -260,6 +260,19 @@ fn the_range_of_a_rolled_back_variant_stands_still_from_then_on() {
     assert_eq!(lifted.rollouts[0].timeline.at(now).weights()[0].ppm(), 500_000);
 }
 
+#[test]
+fn a_rules_schedule_stands_still_with_its_variant() {
+    let rule = schedule(&[("2026-12-01T00:00:00Z", 20), ("2026-12-02T00:00:00Z", 60)], "");
+    let text = format!(
+        r#"{{"version": 1, "rollouts": [{{"name": "r", "baseline": {{"name": "stable"}}, "variants": [{{"name": "canary", "weight": 1}}],
+            "rules": [{{"name": "x", {rule}}}]}}], "state": {{"r": {{"rolled_back": ["canary"], "since": "2026-12-01T12:00:00Z"}}}}}}"#
+    );
+    let policy = policy(&text);
+    let rollout = &policy.rollouts[0];
+    let weights = rollout.split(rollout.rules.first(), at("2026-12-03T00:00:00Z")).unwrap().weights();
+    assert_eq!(weights[0].ppm(), 200_000);
+}
+
 /// A year in steps of one hour: a ramp of two variants in two regions, in windows and freezes,
 /// with a rollback in the middle.
 #[test]

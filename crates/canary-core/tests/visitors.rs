@@ -148,3 +148,19 @@ fn where_a_rollout_is_only_observed_clients_are_given_nothing() {
     let (plan, response) = exchange(&policy, &get(&[PAGE]), 1, None);
     assert_eq!((plan.decision.reason.as_str(), response.set_cookie), ("ANONYMOUS", None));
 }
+
+#[test]
+fn a_visitors_features_are_theirs_whatever_chose_the_side() {
+    let fields = r#", "flags": [{"name": "f", "variants": ["stable", "canary"], "percent": 50}],
+        "rules": [{"name": "x", "when": {"header": {"name": "x-pin", "present": true}}, "variant": "canary"}]"#;
+    let policy = with("{}", fields);
+    let flags = |headers: &[(&str, &str)]| decide(&policy, &get(headers), Ambient::at(0)).flags;
+    for visitor in 0..50_u32 {
+        let cookie = format!("canary_id={visitor:032x}");
+        let drawn = flags(&[("cookie", &cookie)]);
+        assert_eq!(
+            drawn.iter().next().map(|(_, on)| on),
+            flags(&[("cookie", &cookie), ("x-pin", "1")]).iter().next().map(|(_, on)| on)
+        );
+    }
+}

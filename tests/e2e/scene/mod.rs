@@ -4,6 +4,7 @@ mod access_log;
 mod oracle;
 mod policies;
 mod traffic;
+mod upstream;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,10 @@ use canaryctl::render::{Options, ecds};
 use serde_json::{Value, json};
 
 pub(crate) use self::access_log::Line;
-pub(crate) use self::oracle::Core;
-pub(crate) use self::policies::{NO_ROLLOUTS, one_variant, parsed, three_variants, with_state};
-pub(crate) use self::traffic::{Answer, user};
+pub(crate) use self::oracle::{Core, flags};
+pub(crate) use self::policies::{NO_ROLLOUTS, one_variant, parsed, rollout, three_variants, with_state};
+pub(crate) use self::traffic::{Answer, assert_share, user};
+pub(crate) use self::upstream::Upstream;
 
 /// Longer than anything takes that is not broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,6 +62,22 @@ pub(crate) fn bootstrap_without(part: &str) -> String {
     let (before, rest) = whole.split_once(&format!("# BEGIN {part}\n")).expect("the BEGIN mark");
     let (_, after) = rest.split_once(&format!("# END {part}\n")).expect("the END mark");
     format!("{before}\n{after}")
+}
+
+/// A bootstrap with this port behind both clusters.
+pub(crate) fn routed_to(bootstrap: &str, port: u16) -> String {
+    let (before, clusters) = bootstrap.split_once("\n  clusters:\n").expect("clusters");
+    let to = format!("port_value: {port}");
+    let clusters = clusters.replace("port_value: 10001", &to).replace("port_value: 10002", &to);
+    format!("{before}\n  clusters:\n{clusters}")
+}
+
+/// A bootstrap whose upstreams echo one more request header, as `x-echo-<name>`.
+pub(crate) fn echoing(bootstrap: &str, name: &str, header: &str) -> String {
+    const ECHO: &str = "response_headers_to_add: &upstream_echo\n";
+    let (before, after) = bootstrap.split_once(ECHO).expect("the upstreams' echo");
+    let echo = format!("- header: {{key: x-echo-{name}, value: \"%REQ({header})%\"}}\n");
+    format!("{before}{ECHO}            {echo}{after}")
 }
 
 /// An Envoy with this bootstrap and the built filter.

@@ -2,23 +2,33 @@
 
 use canary_core::decide::{Ambient, Decision, decide};
 use canary_core::policy::Policy;
+use canary_core::timeline::Instant;
+use canaryctl::clock;
 use canaryctl::explain::{Header, Request};
 
 use super::policies::parsed;
 use super::traffic::user;
 
-/// The core with a policy.
-pub(crate) struct Core(Policy);
+/// The core with a policy, at an instant.
+pub(crate) struct Core {
+    policy: Policy,
+    now: Instant,
+}
 
 impl Core {
-    /// The core with this policy.
+    /// The core with this policy, now.
     pub(crate) fn new(policy: &str) -> Self {
-        Self(parsed(policy))
+        Self::at(policy, clock::now())
+    }
+
+    /// The core with this policy at an instant.
+    pub(crate) fn at(policy: &str, now: Instant) -> Self {
+        Self { policy: parsed(policy), now }
     }
 
     /// Decides a request.
     pub(crate) fn decide(&self, request: &Request) -> Decision<'_> {
-        decide(&self.0, request, Ambient::at(0))
+        decide(&self.policy, request, Ambient::at(self.now))
     }
 
     /// Decides the request of a user, known by `x-user-id`.
@@ -26,6 +36,11 @@ impl Core {
         self.decide(
             &Request::new("GET", "127.0.0.1", "/").with_header(Header::new("x-user-id", user(number))),
         )
+    }
+
+    /// The features of a user, as services are told of them; none is `None`.
+    pub(crate) fn flags(&self, number: usize) -> Option<String> {
+        flags(&self.user(number))
     }
 
     /// The side of a user.
@@ -43,8 +58,20 @@ impl Core {
         (0..100_000).find(|number| self.side(*number) == side).expect("a user on this side")
     }
 
+    /// Whether this rollout is only observed.
+    pub(crate) fn observes(&self, rollout: &str) -> bool {
+        self.policy.rollouts.iter().any(|other| &*other.name == rollout && other.observe)
+    }
+
     /// What stands for the policy in `canary_policy_info`.
     pub(crate) fn digest(&self) -> u64 {
-        self.0.digest
+        self.policy.digest
     }
+}
+
+/// The features of a decision, as services are told of them; none is `None`.
+pub(crate) fn flags(decision: &Decision<'_>) -> Option<String> {
+    let on = decision.flags.iter().filter(|(_, on)| *on);
+    let names = on.map(|(place, _)| &*decision.rollout.unwrap().flags[place].name);
+    Some(names.collect::<Vec<_>>().join(",")).filter(|names| !names.is_empty())
 }

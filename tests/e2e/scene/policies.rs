@@ -19,9 +19,23 @@ pub(crate) fn three_variants(weights: [f64; 3]) -> String {
 
 /// The same policy with this state for `checkout`.
 pub(crate) fn with_state(policy: &str, state: &Value) -> String {
-    let mut policy: Value = serde_json::from_str(policy).unwrap();
+    let mut policy = decoded(policy);
     policy["state"] = json!({"checkout": state});
     policy.to_string()
+}
+
+/// The policy as JSON, to be changed.
+fn decoded(policy: &str) -> Value {
+    serde_json::from_str(policy).unwrap()
+}
+
+/// As [`one_variant`], with these fields set in the rollout beside those that are there.
+pub(crate) fn rollout(weight: f64, fields: &Value) -> Value {
+    let mut policy = decoded(&one_variant(weight));
+    for (name, value) in fields.as_object().unwrap() {
+        policy["rollouts"][0][name] = value.clone();
+    }
+    policy
 }
 
 /// The checked policy.

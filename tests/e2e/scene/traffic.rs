@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) cluster: Option<String>,
     /// The variant stamp of the response.
     pub(crate) stamp: Option<String>,
+    /// The features that reached the upstream, where it echoes them as `flags`.
+    pub(crate) flags: Option<String>,
 }
 
 impl Answer {
@@ -38,6 +40,7 @@ impl Answer {
             rollout: response.header("x-echo-rollout"),
             cluster: response.header("x-echo-cluster"),
             stamp: response.header("x-deployment-variant"),
+            flags: response.header("x-echo-flags"),
         }
     }
 
@@ -66,19 +69,40 @@ impl Scene {
         Answer::of(&self.lab.client().send(request).unwrap())
     }
 
-    /// Sends one request of each of the users 0, 1, …, over connections to every worker, and
-    /// returns their sides. The path is `/users/<number>`.
-    pub(crate) fn sides(&self, users: usize) -> Vec<String> {
-        let sides = Mutex::new(vec![Err("no answer".to_owned()); users]);
-        let tally = Load::over(self.lab.clients(4).unwrap()).requests(users.try_into().unwrap()).run(
-            |number| Request::get(&format!("/users/{number}")).header("x-user-id", format!("user-{number}")),
+    /// Sends the requests 0, 1, … over connections to every worker; each must be answered well.
+    pub(crate) fn answers(&self, requests: usize, request: impl Fn(usize) -> Request + Sync) -> Vec<Answer> {
+        self.responses(requests, request).iter().map(Answer::of).collect()
+    }
+
+    /// As [`Scene::answers`], with all that came back.
+    pub(crate) fn responses(
+        &self,
+        requests: usize,
+        request: impl Fn(usize) -> Request + Sync,
+    ) -> Vec<Response> {
+        let responses = Mutex::new(vec![None; requests]);
+        let tally = Load::over(self.lab.clients(4).unwrap()).requests(requests.try_into().unwrap()).run(
+            |number| request(usize::try_from(number).unwrap()),
             |number, response| {
-                let number = usize::try_from(number).unwrap();
-                sides.lock().unwrap()[number] = Answer::of(response).side();
+                responses.lock().unwrap()[usize::try_from(number).unwrap()] = Some(response.clone());
             },
         );
         tally.all_ok().unwrap();
-        let sides = sides.into_inner().unwrap();
-        sides.into_iter().map(|side| side.unwrap_or_else(|strange| panic!("{strange}"))).collect()
+        responses.into_inner().unwrap().into_iter().map(Option::unwrap).collect()
     }
+
+    /// Sends one request of each of the users 0, 1, …, over connections to every worker, and
+    /// returns their sides. The path is `/users/<number>`.
+    pub(crate) fn sides(&self, users: usize) -> Vec<String> {
+        let request = |number| Request::get(&format!("/users/{number}")).header("x-user-id", user(number));
+        let answers = self.answers(users, request);
+        answers.iter().map(|answer| answer.side().unwrap_or_else(|strange| panic!("{strange}"))).collect()
+    }
+}
+
+/// That a share is met but for chance: within four standard errors.
+pub(crate) fn assert_share(hits: usize, of: usize, share: f64) {
+    let [hits, of] = [hits, of].map(|count| f64::from(u32::try_from(count).unwrap()));
+    let error = (share * (1.0 - share) / of).sqrt();
+    assert!((hits / of - share).abs() <= 4.0 * error, "{hits} of {of}, expected {share}");
 }

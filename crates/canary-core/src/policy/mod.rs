@@ -93,11 +93,10 @@ impl Policy {
     /// The stamps of which a client's must not pass where no rollout decides: an edge's. An
     /// inner proxy leaves alone what an outer one said of rollouts that it does not know.
     pub fn foreign_stamps(&self) -> impl Iterator<Item = &str> {
-        let stamps = match self.role {
-            Role::Edge => Some(self.stamps.request_headers()),
-            Role::Inner => None,
-        };
-        stamps.into_iter().flatten()
+        let flags = self.stamps.flags.as_deref().filter(|_| self.has_flags);
+        let baggage = self.stamps.baggage.then_some("baggage");
+        let stamps = self.stamps.request_headers().chain(flags).chain(baggage);
+        (self.role == Role::Edge).then_some(stamps).into_iter().flatten()
     }
 
     /// The JSON Schema of the policy language.

@@ -6,6 +6,7 @@ use std::fmt;
 use super::Policy;
 use crate::condition::{Condition, Place, Test};
 use crate::request::SourceKind;
+use crate::rollout::Anonymous;
 
 /// One thing that a policy believes, and what for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +67,16 @@ impl Policy {
         for rollout in &self.rollouts {
             trusted.optional(rollout.exclude.as_ref(), || format!("exclude {}", rollout.name));
             trusted.optional(rollout.trust_inbound.as_ref(), || format!("trust_inbound {}", rollout.name));
+            if rollout.trust_inbound.is_some() {
+                let baggage = self.stamps.baggage.then_some("baggage");
+                let stamps = [Some(&*self.stamps.variant), self.stamps.rollout.as_deref(), baggage];
+                for name in stamps.into_iter().flatten() {
+                    trusted.add(TrustedKind::Header, name, format!("trust_inbound {}", rollout.name));
+                }
+            }
+            if let Anonymous::Cookie(cookie) = &rollout.anonymous {
+                trusted.add(TrustedKind::Cookie, &cookie.name, format!("visitors {}", rollout.name));
+            }
             for rule in &rollout.rules {
                 trusted.condition(&rule.when, &format!("rule {}/{}", rollout.name, rule.name));
             }

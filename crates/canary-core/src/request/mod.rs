@@ -19,6 +19,9 @@ pub trait RequestView {
     /// lower case, pseudo-headers (`:path`) among them.
     fn header(&self, name: &str) -> Option<&[u8]>;
 
+    /// All values of a header whose values are lists, with `separator` between them.
+    fn joined(&self, name: &str, separator: &[u8]) -> Option<Cow<'_, [u8]>>;
+
     /// Envoy's downstream remote address, with its port or without.
     fn source_address(&self) -> Option<Cow<'_, [u8]>>;
 }

@@ -27,6 +27,12 @@ impl RequestView for Request {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_slice())
     }
 
+    fn joined(&self, name: &str, separator: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let named = self.headers.iter().filter(|(other, _)| other == name);
+        let values: Vec<&[u8]> = named.map(|(_, value)| value.as_slice()).collect();
+        (!values.is_empty()).then(|| values.join(separator).into())
+    }
+
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {
         self.source.as_ref().map(|source| source.as_bytes().into())
     }

@@ -91,6 +91,12 @@ impl RequestView for Request {
         self.headers.iter().find(|header| header.name == name).map(|header| &*header.value)
     }
 
+    fn joined(&self, name: &str, separator: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let named = self.headers.iter().filter(|header| header.name == name);
+        let values: Vec<&[u8]> = named.map(|header| &*header.value).collect();
+        (!values.is_empty()).then(|| values.join(separator).into())
+    }
+
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {
         self.source.as_ref().map(|address| address.as_bytes().into())
     }

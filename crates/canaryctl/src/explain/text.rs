@@ -52,7 +52,8 @@ pub(super) fn text(
             fact("observe", "counted, but nothing is stamped or routed".to_owned());
         }
     }
-    fact("identity", first(&policy.identity, view, |value| Some(readable(value))));
+    let known = |value: &[u8]| (!policy.ignore_identities.contains(value)).then(|| readable(value));
+    fact("identity", first(&policy.identity, view, known));
     fact("geo", first(&policy.geo, view, |value| Geo::parse(value).map(|geo| geo.to_string())));
     text
 }

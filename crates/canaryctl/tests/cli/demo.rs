@@ -63,8 +63,9 @@ fn a_bad_policy_is_reported_and_nothing_is_started() {
 #[test]
 fn the_demo_holds_and_ends_by_itself() {
     let Some((envoy, wasm)) = tools() else { return };
-    let (port, admin) = (Port::free().unwrap(), Port::free().unwrap());
-    let [port, admin] = [port, admin].map(|port| port.number().to_string());
+    // Held until the end, or the test beside this one takes them too.
+    let held = [Port::free().unwrap(), Port::free().unwrap()];
+    let [port, admin] = held.each_ref().map(|port| port.number().to_string());
     let options =
         ["--port", &port, "--admin-port", &admin, "--envoy", &envoy, "--wasm", &wasm, "--users", "700"];
     let run = canaryctl(&[&["demo"], &options[..]].concat(), "");

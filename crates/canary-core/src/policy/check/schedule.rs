@@ -180,11 +180,6 @@ fn at_most<T>(list: &List<T>, most: usize, at: &Path<'_>, problems: &mut Problem
     }
 }
 
-/// Weights over time as they were until an instant.
-pub(super) fn until(curve: &mut Curve, end: Instant) {
-    curve.steps.retain(|(from, _)| *from <= end);
-}
-
 /// The weights of all variants over time, where some are replaced.
 pub(super) fn replaced(curves: &[Curve], by: impl IntoIterator<Item = (VariantId, Curve)>) -> Box<[Curve]> {
     let mut curves: Box<[Curve]> = curves.into();

@@ -10,7 +10,7 @@ use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems};
 use crate::policy::wire;
 use crate::split::{MAX_VARIANTS, VariantId};
-use crate::timeline::{Curve, Timeline};
+use crate::timeline::{Curve, Instant, Timeline};
 
 /// All layouts of a policy: each rollout and each rule has one for each instant at which
 /// weights change, some 50 MB in all at the worst.
@@ -25,6 +25,8 @@ pub(super) struct Weights {
     curves: Box<[Curve]>,
     /// Where they come from, for messages.
     schedule: Option<Schedule>,
+    /// The variants whose schedules stand still, and since when.
+    held: Option<(Vec<VariantId>, Instant)>,
     /// Whether some of them have been replaced by others.
     pub(super) replaced: bool,
 }
@@ -57,25 +59,26 @@ impl Weights {
             }
         }
         let all = curves.len() == wire.variants.given()?.len();
-        all.then(|| Self { curves: curves.into(), schedule, replaced: false })
+        all.then(|| Self { curves: curves.into(), schedule, held: None, replaced: false })
     }
 
     /// Those that operators replaced.
     pub(super) fn with_state(self, state: &State) -> Self {
-        let mut replaced = self.with(schedule::constant(state.weights.clone()));
-        for id in state.since.iter().flat_map(|_| &state.rolled_back) {
-            let curve = id.slot().checked_sub(1).and_then(|place| replaced.curves.get_mut(place));
-            if let (Some(curve), Some(since)) = (curve, state.since) {
-                schedule::until(curve, since);
-            }
-        }
-        replaced.replaced = !state.weights.is_empty() || state.since.is_some();
-        replaced
+        let held = state.since.map(|since| (state.rolled_back.clone(), since));
+        let replaced = !state.weights.is_empty() || held.is_some();
+        let with = Self { held, ..self }.with(schedule::constant(state.weights.clone()));
+        Self { replaced, ..with }
     }
 
     /// The same with some replaced.
     pub(super) fn with(&self, by: impl IntoIterator<Item = (VariantId, Curve)>) -> Self {
-        Self { curves: schedule::replaced(&self.curves, by), schedule: None, replaced: true }
+        let mut curves = schedule::replaced(&self.curves, by);
+        for (id, since) in self.held.iter().flat_map(|(ids, since)| ids.iter().map(move |id| (id, *since))) {
+            if let Some(curve) = id.slot().checked_sub(1).and_then(|place| curves.get_mut(place)) {
+                curve.steps.retain(|(from, _)| *from <= since);
+            }
+        }
+        Self { curves, schedule: None, held: self.held.clone(), replaced: true }
     }
 
     /// The same with a schedule for some.
