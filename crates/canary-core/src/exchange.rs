@@ -172,19 +172,15 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
         if stamps.baggage {
             more.push(self.baggage());
         }
-        let overrides = decision.rollout.and_then(|rollout| rollout.overrides.as_ref());
-        if let Some(overrides) = overrides.filter(|_| decision.token != Token::Absent) {
-            if let Some(name) = overrides.header.as_ref().filter(|name| self.view.header(name).is_some()) {
-                more.push(Change::Remove(name));
-            }
-            let cookie = overrides
-                .cookie
-                .as_ref()
-                .and_then(|name| without_cookie(&self.view.joined("cookie", b"; ")?, name));
-            more.extend(cookie.map(|others| set("cookie", others)));
-            let path =
-                overrides.query.as_ref().and_then(|name| without_query(self.view.header(":path")?, name));
-            more.extend(path.map(|others| set(":path", others)));
+        let looked_at = decision.rollout.filter(|_| decision.token == Token::Absent);
+        let places = &self.policy.token_places;
+        if !looked_at.and_then(|rollout| rollout.overrides.as_ref()).is_some_and(|own| places.are_only(own)) {
+            let present = places.headers.iter().filter(|name| self.view.header(name).is_some());
+            more.extend(present.map(|name| Change::Remove(name)));
+            let cookies = || self.view.joined("cookie", b"; ");
+            more.extend(without(&places.cookies, cookies, without_cookie).map(|left| set("cookie", left)));
+            let target = || self.view.header(":path").map(Cow::Borrowed);
+            more.extend(without(&places.queries, target, without_query).map(|left| set(":path", left)));
         }
         more
     }
@@ -224,6 +220,18 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
         let owned = self.policy.role == Role::Edge || self.stamped.is_some();
         if owned && self.view.header(name).is_some() { Change::Remove(name) } else { Change::Leave }
     }
+}
+
+/// What is left of a header without what has these names; `None` where it has none of them.
+fn without<'v>(
+    names: &[Box<str>],
+    header: impl FnOnce() -> Option<Cow<'v, [u8]>>,
+    cut: impl Fn(&[u8], &str) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let header = if names.is_empty() { None } else { header() }?;
+    names
+        .iter()
+        .fold(None, |left: Option<Vec<u8>>, name| cut(left.as_deref().unwrap_or(&header), name).or(left))
 }
 
 /// A header with this value, or none where there is nothing left of it.

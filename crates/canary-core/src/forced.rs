@@ -30,6 +30,37 @@ pub enum Forced<'p> {
     To(&'p Variant),
 }
 
+/// Every place in which tokens of a policy stand. Nobody behind the proxy may see one, on
+/// whatever request it comes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenPlaces {
+    pub(crate) headers: Vec<Box<str>>,
+    pub(crate) cookies: Vec<Box<str>>,
+    pub(crate) queries: Vec<Box<str>>,
+}
+
+impl<'a> FromIterator<&'a Override> for TokenPlaces {
+    fn from_iter<I: IntoIterator<Item = &'a Override>>(overrides: I) -> Self {
+        let mut places = Self::default();
+        for Override { header, cookie, query, key_env: _ } in overrides {
+            for (name, names) in
+                [(header, &mut places.headers), (cookie, &mut places.cookies), (query, &mut places.queries)]
+            {
+                names.extend(name.iter().filter(|name| !names.contains(name)).cloned().collect::<Vec<_>>());
+            }
+        }
+        places
+    }
+}
+
+impl TokenPlaces {
+    /// Whether these are the places of one rollout, and there are no others.
+    pub(crate) fn are_only(&self, own: &Override) -> bool {
+        let counts = [&self.headers, &self.cookies, &self.queries].map(Vec::len);
+        counts == [&own.header, &own.cookie, &own.query].map(|name| usize::from(name.is_some()))
+    }
+}
+
 /// The keys of a policy's rollouts.
 #[derive(Clone, Default)]
 pub struct KeyRing(Box<[Option<Keys>]>);

@@ -90,7 +90,7 @@ fn a_refused_token_changes_nothing_and_is_told() {
         mint("check", "out.canary", NOW + 1),
         mint("search", "canary", NOW + 1),
         Keys::parse(&[b'x'; 32]).unwrap().mint("check.out", "canary", 2_000_000_000).unwrap(),
-        good[..good.len() - 1].to_owned(),
+        good.get(..good.len() - 1).unwrap().to_owned(),
         format!("{good}x"),
         format!("{good}\u{fc}"),
         good.replace("canary", "v2.1"),
@@ -169,6 +169,38 @@ fn no_token_reaches_the_upstream_good_or_bad() {
     let off = with(r#", "enabled": false"#);
     let (_, plan) = Exchange::on_request(&off, &header("x"), Ambient::at(NOW));
     assert_eq!(plan.more.len(), 1);
+}
+
+#[test]
+fn no_token_reaches_the_upstream_of_another_rollout_or_of_none() {
+    let rollout = |name: &str, more: &str| {
+        format!(
+            r#"{{"name": "{name}", "match": {{"path_prefixes": ["/{name}"]}}, "baseline": {{"name": "stable"}},
+                "variants": [{{"name": "canary", "weight": 0}}]{more}}}"#
+        )
+    };
+    let text = format!(
+        r#"{{"version": 1, "rollouts": [{}, {}, {}]}}"#,
+        rollout("a", r#", "override": {"header": "x-a", "cookie": "t", "query": "a", "key_env": "KEY"}"#),
+        rollout("b", r#", "override": {"cookie": "u", "query": "b", "key_env": "KEY"}"#),
+        rollout("c", ""),
+    );
+    let policy = policy(&text);
+    for path in ["/a", "/b", "/c", "/none"] {
+        let request = request(
+            "GET",
+            "h",
+            &format!("{path}?a=1&x=2&b=3"),
+            &[("x-a", "1"), ("cookie", "t=1; u=2"), ("cookie", "v=3; t=4")],
+        );
+        let (_, plan) = Exchange::on_request(&policy, &request, Ambient::at(NOW));
+        let left = [
+            Change::Remove("x-a"),
+            Change::Set("cookie", b"v=3"[..].into()),
+            Change::Set(":path", format!("{path}?x=2").into_bytes().into()),
+        ];
+        assert_eq!(plan.more, left, "{path}");
+    }
 }
 
 #[test]

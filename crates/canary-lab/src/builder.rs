@@ -211,6 +211,7 @@ impl EnvoyBuilder {
             .arg("--disable-hot-restart")
             // What the surroundings set must not decide how a test ends.
             .env_remove("CANARY_STRICT")
+            .env_remove("CANARY_OVERRIDE_KEY")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

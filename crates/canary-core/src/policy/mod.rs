@@ -14,6 +14,7 @@ mod wire;
 
 use crate::bytes::BytesSet;
 use crate::condition::Condition;
+use crate::forced::TokenPlaces;
 use crate::request::Source;
 use crate::rollout::{Rollout, RolloutId};
 use crate::route::Routes;
@@ -44,6 +45,8 @@ pub struct Policy {
     pub segments: Box<[Segment]>,
     /// Requests that get the baseline and are in no figure of a variant.
     pub exclude: Option<Condition>,
+    /// Every place in which a rollout's tokens stand: they are taken out of all requests.
+    pub(crate) token_places: TokenPlaces,
     /// Whether any rollout has flags, so that their header is ours.
     pub(crate) has_flags: bool,
     /// What is being released, in the order of the policy.

@@ -73,6 +73,7 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
         segments,
         exclude,
         stamps: stamps?,
+        token_places: rollouts.iter().filter_map(|rollout| rollout.overrides.as_ref()).collect(),
         has_flags: rollouts.iter().any(|rollout| !rollout.flags.is_empty()),
         rollouts: rollouts.into(),
         routes: routes?,
