@@ -42,8 +42,8 @@ pub(crate) struct Active {
     next_change: Cell<Option<Instant>>,
     keys: KeyRing,
     random: Random,
-    /// As of the last tick: decisions of one policy agree, and a clock costs a call.
-    now: Cell<Instant>,
+    /// As of the last tick, where the host tells it: decisions of one policy agree, and a clock costs a call.
+    now: Cell<Option<Instant>>,
     line: RefCell<Vec<u8>>,
     ended: Cell<bool>,
 }
@@ -126,10 +126,10 @@ impl RootContext for Root {
         self.stats.flush();
         let active = &self.active;
         let before = active.now.get();
-        let now = now().unwrap_or(before);
+        let now = now().or(before);
         active.now.set(now);
         // A clock that was set back takes weights back too.
-        if now < before || active.next_change.get().is_some_and(|change| change <= now) {
+        if now < before || active.next_change.get().is_some_and(|change| Some(change) <= now) {
             active.queue_gauges(&self.plugin);
         }
         self.stats.gauges().tick(&self.plugin);
@@ -150,7 +150,7 @@ impl Active {
             next_change: Cell::default(),
             keys,
             random: Random::default(),
-            now: Cell::new(now().unwrap_or_default()),
+            now: Cell::new(now()),
             table: Table::new(&policy),
             policy,
             stats,
@@ -162,7 +162,9 @@ impl Active {
     /// What decisions depend on beside the policy and the request. `random` is for the caller
     /// to keep.
     pub(crate) fn ambient<'a>(&'a self, random: &'a dyn Fn() -> Option<u128>) -> Ambient<'a> {
-        Ambient { now: self.now.get(), random, keys: Some(&self.keys) }
+        // Without a clock nobody knows which tokens have expired.
+        let keys = self.now.get().map(|_| &self.keys);
+        Ambient { now: self.instant(), random, keys }
     }
 
     /// 128 random bits.
@@ -170,9 +172,14 @@ impl Active {
         self.random.bits()
     }
 
+    /// The time; long ago where nobody knows it, so that no step is in force.
+    fn instant(&self) -> Instant {
+        self.now.get().unwrap_or_default()
+    }
+
     fn queue_gauges(&self, plugin: &Plugin) {
-        self.next_change.set(self.policy.next_change(self.now.get()));
-        self.stats.gauges().queue(&self.policy, self.now.get(), plugin);
+        self.next_change.set(self.policy.next_change(self.instant()));
+        self.stats.gauges().queue(&self.policy, self.instant(), plugin);
     }
 
     /// Writes a decision to the filter state, for access logs.

@@ -10,9 +10,9 @@ use crate::zone::{Weekday, Zone};
 #[derive(Clone, Debug, Default)]
 pub struct Calendar {
     /// It runs while at least one is open.
-    pub windows: Vec<Window>,
-    /// It stands still during each of these, sorted or not.
-    pub freezes: Vec<Freeze>,
+    windows: Vec<Window>,
+    /// It stands still during each of these; sorted and disjoint.
+    freezes: Vec<Freeze>,
 }
 
 /// A time of the day on some days of the week, by the clocks of one zone.
@@ -48,20 +48,29 @@ const DAY: i64 = 24 * HOUR;
 const SEARCHED_DAYS: i64 = 16;
 
 impl Calendar {
+    /// A calendar of these, in any order.
+    pub fn new(windows: Vec<Window>, mut freezes: Vec<Freeze>) -> Self {
+        freezes.sort_unstable_by_key(|freeze| freeze.from);
+        freezes.dedup_by(|next, freeze| {
+            let meet = next.from <= freeze.to;
+            if meet {
+                freeze.to = freeze.to.max(next.to);
+            }
+            meet
+        });
+        Self { windows, freezes }
+    }
+
     /// The first instant, `from` or later, at which the schedule runs; `None` where there is
     /// none within reach.
     pub fn next_running(&self, from: Instant) -> Option<Instant> {
         let mut at = from;
         loop {
             let open = self.next_open(at)?;
-            match self
-                .freezes
-                .iter()
-                .filter(|freeze| (freeze.from..freeze.to).contains(&open))
-                .map(|freeze| freeze.to)
-                .max()
-            {
-                Some(thawed) => at = thawed,
+            let begun = self.freezes.partition_point(|freeze| freeze.from <= open);
+            let freeze = begun.checked_sub(1).and_then(|last| self.freezes.get(last));
+            match freeze.filter(|freeze| open < freeze.to) {
+                Some(freeze) => at = freeze.to,
                 None => return Some(open),
             }
         }

@@ -1,5 +1,7 @@
 //! Conditions on a request: the `when` of a rule.
 
+use std::borrow::Cow;
+
 use fnv::FnvHashSet;
 
 use crate::bucket::Salt;
@@ -8,7 +10,7 @@ use crate::facts::Facts;
 use crate::host_set::HostMap;
 use crate::ip_set::IpSet;
 use crate::path_trie::PathTrie;
-use crate::request::{RequestView, cookie, jwt, query};
+use crate::request::{RequestView, cookie_of, jwt, query};
 
 /// Holds where all of its tests hold; one without tests always holds.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +116,7 @@ impl Test {
             }
             Self::Source(networks) => facts.source().is_some_and(|address| networks.contains(address)),
             Self::Segment(id) => facts.is_in(*id),
-            Self::Value(place, name, text) => text.fits(place.read(name, facts.view)),
+            Self::Value(place, name, text) => text.fits(place.read(name, facts.view).as_deref()),
             Self::Claim(name, text) => {
                 let claim = facts.claims().and_then(|claims| claims.get(&**name));
                 match (text, claim) {
@@ -130,11 +132,11 @@ impl Test {
 }
 
 impl Place {
-    fn read<'v>(self, name: &str, view: &'v impl RequestView) -> Option<&'v [u8]> {
+    fn read<'v>(self, name: &str, view: &'v impl RequestView) -> Option<Cow<'v, [u8]>> {
         match self {
-            Self::Header => view.header(name),
-            Self::Cookie => cookie(view.header("cookie")?, name),
-            Self::Query => query(view.header(":path")?, name),
+            Self::Header => view.header(name).map(Cow::Borrowed),
+            Self::Cookie => cookie_of(view, name),
+            Self::Query => query(view.header(":path")?, name).map(Cow::Borrowed),
         }
     }
 }

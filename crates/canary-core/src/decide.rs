@@ -52,6 +52,8 @@ pub struct Decision<'p> {
     pub issued: Option<VisitorId>,
     /// What came of the request's tokens.
     pub token: Token,
+    /// The side that was chosen before the rollback had its say.
+    pub chosen: Option<&'p Variant>,
 }
 
 /// What came of a request's tokens.
@@ -163,6 +165,7 @@ impl<'p> Decision<'p> {
             flags: Flags::default(),
             issued: None,
             token: Token::Unread,
+            chosen: variant,
         }
     }
 }
@@ -194,6 +197,9 @@ impl Rollout {
             Forced::No | Forced::Rejected => self.choose(policy, facts, ambient),
         };
         let chosen = choice.side.and_then(|side| self.variant(side));
+        // Who follows an outer proxy follows it in the features too.
+        let followed = choice.reason == Reason::Inbound
+            && policy.stamps.flags.as_ref().is_some_and(|name| facts.view.header(name).is_some());
         // Last, and whatever chose the variant, a pin too; but not a token, by which people look
         // at what was rolled back.
         let (variant, reason) = match chosen {
@@ -208,7 +214,10 @@ impl Rollout {
         Decision {
             rule: choice.rule,
             point: choice.point,
-            flags: variant.map_or_else(Flags::default, |side| Flags::of(&self.flags, side.id, facts, point)),
+            flags: variant
+                .filter(|_| !followed)
+                .map_or_else(Flags::default, |side| Flags::of(&self.flags, side.id, facts, point)),
+            chosen,
             issued: choice.visitor.filter(|visitor| visitor.is_new).map(|visitor| visitor.id),
             token: match forced {
                 Forced::No => Token::Absent,

@@ -6,7 +6,7 @@ use crate::baggage;
 use crate::code_class::CodeClass;
 use crate::decide::{Ambient, Decision, Reason, Token, decide};
 use crate::policy::{Policy, Role};
-use crate::request::{RequestView, without_cookie, without_query};
+use crate::request::{RequestView, without_cookies, without_queries};
 use crate::rollout::{Anonymous, Rollout, RolloutId, Variant};
 use crate::split::VariantId;
 use crate::visitor::{VisitorId, private_cache_control};
@@ -166,8 +166,11 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
     fn more(&self, decision: &Decision<'p>) -> Vec<Change<'p>> {
         let stamps = &self.policy.stamps;
         let mut more = Vec::new();
-        if let (true, Some(name)) = (self.policy.has_flags, &stamps.flags) {
-            more.push(self.flags(name, decision));
+        if let Some(name) = &stamps.flags {
+            match self.flags(name, decision) {
+                Change::Leave => {}
+                change => more.push(change),
+            }
         }
         if stamps.baggage {
             more.push(self.baggage());
@@ -177,17 +180,23 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
         if !looked_at.and_then(|rollout| rollout.overrides.as_ref()).is_some_and(|own| places.are_only(own)) {
             let present = places.headers.iter().filter(|name| self.view.header(name).is_some());
             more.extend(present.map(|name| Change::Remove(name)));
-            let cookies = || self.view.joined("cookie", b"; ");
-            more.extend(without(&places.cookies, cookies, without_cookie).map(|left| set("cookie", left)));
-            let target = || self.view.header(":path").map(Cow::Borrowed);
-            more.extend(without(&places.queries, target, without_query).map(|left| set(":path", left)));
+            more.extend(without_cookies(self.view, &places.cookies).map(|left| set("cookie", left)));
+            more.extend(without_queries(self.view, &places.queries).map(|left| set(":path", left)));
         }
         more
     }
 
-    /// The features that are on, in the order of their names.
+    /// The features that are on, in the order of their names. An edge lets no others through;
+    /// an inner proxy leaves alone what an outer one said, unless its own rollout has some.
     fn flags(&self, name: &'p str, decision: &Decision<'p>) -> Change<'p> {
         let flags = self.stamped.map_or(&[][..], |(rollout, _)| &rollout.flags);
+        let follows = decision.reason == Reason::Inbound && self.view.header(name).is_some();
+        if self.policy.role == Role::Inner && (flags.is_empty() || follows) {
+            return Change::Leave;
+        }
+        if flags.is_empty() {
+            return self.removed(name);
+        }
         let on = decision.flags.iter().filter(|(_, on)| *on);
         let names = on.filter_map(|(place, _)| Some(flags.get(place)?.name.as_bytes()));
         match names.collect::<Vec<_>>().join(&b","[..]) {
@@ -220,18 +229,6 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
         let owned = self.policy.role == Role::Edge || self.stamped.is_some();
         if owned && self.view.header(name).is_some() { Change::Remove(name) } else { Change::Leave }
     }
-}
-
-/// What is left of a header without what has these names; `None` where it has none of them.
-fn without<'v>(
-    names: &[Box<str>],
-    header: impl FnOnce() -> Option<Cow<'v, [u8]>>,
-    cut: impl Fn(&[u8], &str) -> Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
-    let header = if names.is_empty() { None } else { header() }?;
-    names
-        .iter()
-        .fold(None, |left: Option<Vec<u8>>, name| cut(left.as_deref().unwrap_or(&header), name).or(left))
 }
 
 /// A header with this value, or none where there is nothing left of it.

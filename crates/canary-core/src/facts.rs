@@ -9,7 +9,7 @@ use crate::geo::Geo;
 use crate::policy::Policy;
 use crate::request::jwt::{self, Claims};
 use crate::request::source::address;
-use crate::request::{HostBuffer, RequestView, fold_host, host, path};
+use crate::request::{HostBuffer, RequestView, Source, SourceKind, fold_host, host, path};
 
 /// One request as a policy sees it.
 pub struct Facts<'v, V> {
@@ -70,7 +70,7 @@ impl<'v, V: RequestView> Facts<'v, V> {
     pub fn geo(&self) -> Option<&Geo> {
         let find = || {
             let mut sources = self.policy.geo.iter();
-            sources.find_map(|source| Geo::parse(&source.read(self.view)?))
+            sources.find_map(|source| Geo::parse(&self.read(source)?))
         };
         self.geo.get_or_init(find).as_ref()
     }
@@ -78,8 +78,19 @@ impl<'v, V: RequestView> Facts<'v, V> {
     /// The first source of the policy that has an identity.
     pub fn identity(&self) -> Option<&[u8]> {
         let known = |value: &Cow<'_, [u8]>| !self.policy.ignore_identities.contains(&**value);
-        let find = || self.policy.identity.iter().find_map(|source| source.read(self.view).filter(known));
+        let find = || self.policy.identity.iter().find_map(|source| self.read(source).filter(known));
         self.identity.get_or_init(find).as_deref()
+    }
+
+    /// What stands in a source; a token is taken apart once, however many sources ask for it.
+    fn read(&self, source: &Source) -> Option<Cow<'v, [u8]>> {
+        match source.kind {
+            SourceKind::JwtClaim => {
+                let text = jwt::text(self.claims()?.get(&*source.name)?)?;
+                (!text.is_empty()).then_some(Cow::Owned(text))
+            }
+            _ => source.read(self.view),
+        }
     }
 
     /// The source address.

@@ -1,10 +1,12 @@
 //! Overrides: a side that a signed token asks for.
 
+use std::borrow::Cow;
+
 use crate::policy::Policy;
-use crate::request::{RequestView, cookie, query};
+use crate::request::{RequestView, cookie_of, query};
 use crate::rollout::{Rollout, RolloutId, Variant};
 use crate::timeline::Instant;
-use crate::token::{Keys, NoKeys};
+use crate::token::{Claim, Keys, NoKeys};
 
 /// Where a rollout's tokens stand in a request, and where their key is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,11 +90,12 @@ impl KeyRing {
 }
 
 impl Override {
-    /// Every token of a request, the header's first.
-    pub fn tokens<'v>(&self, view: &'v impl RequestView) -> impl Iterator<Item = &'v [u8]> {
-        let header = self.header.as_ref().and_then(|name| view.header(name));
-        let cookie = self.cookie.as_ref().and_then(|name| cookie(view.header("cookie")?, name));
-        let query = self.query.as_ref().and_then(|name| query(view.header(":path")?, name));
+    /// The tokens of a request, the first one of each place; the header's comes first.
+    pub fn tokens<'v>(&self, view: &'v impl RequestView) -> impl Iterator<Item = Cow<'v, [u8]>> {
+        let header = self.header.as_ref().and_then(|name| view.header(name)).map(Cow::Borrowed);
+        let cookie = self.cookie.as_ref().and_then(|name| cookie_of(view, name));
+        let query =
+            self.query.as_ref().and_then(|name| query(view.header(":path")?, name)).map(Cow::Borrowed);
         [header, cookie, query].into_iter().flatten()
     }
 }
@@ -103,9 +106,11 @@ impl Rollout {
         let Some(places) = &self.overrides else { return Forced::No };
         let mut result = Forced::No;
         for token in places.tokens(view) {
-            let side =
-                |side: &&Variant| keys.is_some_and(|keys| keys.accepts(token, &self.name, &side.name, now));
-            match self.variants.iter().find(side) {
+            let side = Claim::parse(&token).zip(keys).and_then(|(claim, keys)| {
+                let mut sides = self.variants.iter();
+                sides.find(|side| keys.confirms(&claim, &self.name, &side.name, now))
+            });
+            match side {
                 Some(side) => return Forced::To(side),
                 None => result = Forced::Rejected,
             }

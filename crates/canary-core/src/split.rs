@@ -77,6 +77,12 @@ impl Weight {
     pub const fn ppm(self) -> u32 {
         self.0
     }
+
+    /// What others leave that have so many parts per million.
+    pub(crate) fn remainder(others: u64) -> Self {
+        let left = u64::from(MILLION).saturating_sub(others);
+        Self(u32::try_from(left).unwrap_or(MILLION))
+    }
 }
 
 /// Percent, with no more decimals than it needs.

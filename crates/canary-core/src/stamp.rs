@@ -34,6 +34,11 @@ impl Default for Stamps {
 }
 
 impl Stamps {
+    /// Every request header that is a stamp.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.request_headers().chain(self.flags.as_deref())
+    }
+
     /// The request headers that say which side serves.
     pub fn request_headers(&self) -> impl Iterator<Item = &str> {
         let optional = [self.rollout.as_deref(), self.cluster.as_deref()];

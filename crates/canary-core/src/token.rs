@@ -16,6 +16,12 @@ pub const MIN_KEY: usize = 32;
 
 const VERSION: &str = "v1";
 
+/// The length of a MAC in bytes.
+const MAC: usize = 32;
+
+/// Longer than any token: two names of 64, a number of 20 and a MAC of 43 characters.
+const LONGEST: usize = 256;
+
 /// The keys of one variable of the environment: the first mints, all of them check.
 #[derive(Clone, Default)]
 pub struct Keys(Box<[Hmac<Sha256>]>);
@@ -31,13 +37,14 @@ pub enum NoKeys {
     TooMany,
 }
 
-/// What a token asks for, once it is known to be genuine.
+/// What a token says, which need not be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// The rollout and the variant with the dot between them: names may have dots too.
     names: &'a [u8],
     /// From when on it is worth nothing, in seconds since 1970.
     pub expiry: u64,
+    mac: [u8; MAC],
 }
 
 impl Keys {
@@ -65,35 +72,40 @@ impl Keys {
     }
 
     /// Whether a token is for this side of this rollout, genuine, and not expired.
+    pub fn accepts(&self, token: &[u8], rollout: &str, variant: &str, now: Instant) -> bool {
+        Claim::parse(token).is_some_and(|claim| self.confirms(&claim, rollout, variant, now))
+    }
+
+    /// As [`Keys::accepts`], of a token that was taken apart.
     ///
     /// The names are compared before the MAC: they are no secret. The MAC is compared in
     /// constant time.
-    pub fn accepts(&self, token: &[u8], rollout: &str, variant: &str, now: Instant) -> bool {
-        let Some((claim, mac)) = Claim::parse(token) else { return false };
+    pub fn confirms(&self, claim: &Claim<'_>, rollout: &str, variant: &str, now: Instant) -> bool {
         let alive = u64::try_from(now).is_ok_and(|now| now < claim.expiry);
         let (rollout, variant) = (rollout.as_bytes(), variant.as_bytes());
-        alive
-            && claim.is_for(rollout, variant)
-            && self
-                .0
-                .iter()
-                .any(|key| signed(key.clone(), rollout, variant, claim.expiry).verify_slice(&mac).is_ok())
+        let genuine = |key: &Hmac<Sha256>| {
+            signed(key.clone(), rollout, variant, claim.expiry).verify_slice(&claim.mac).is_ok()
+        };
+        alive && claim.is_for(rollout, variant) && self.0.iter().any(genuine)
     }
 }
 
 impl<'a> Claim<'a> {
     /// Takes a token apart, from the right.
-    pub fn parse(token: &'a [u8]) -> Option<(Self, [u8; 32])> {
+    pub fn parse(token: &'a [u8]) -> Option<Self> {
+        if token.len() > LONGEST {
+            return None;
+        }
         let dot = |byte: &u8| *byte == b'.';
         let mut parts = token.rsplitn(3, dot);
         let (mac, expiry, rest) = (parts.next()?, parts.next()?, parts.next()?);
         let names = rest.strip_prefix(VERSION.as_bytes())?.strip_prefix(b".")?;
         // The engine wants room for whole groups of three bytes. It refuses padding, and bits
         // behind the last byte: one MAC has one text.
-        let mut bytes = [0; MIN_KEY + 4];
+        let mut bytes = [0; MAC + 4];
         let len = URL_SAFE_NO_PAD.decode_slice(mac, &mut bytes).ok()?;
         let mac = bytes.get(..len)?.try_into().ok()?;
-        Some((Self { names, expiry: number(expiry)? }, mac))
+        Some(Self { names, expiry: number(expiry)?, mac })
     }
 
     /// Every rollout and variant that it may be for: with dots in names there are several.

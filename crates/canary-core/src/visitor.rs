@@ -1,6 +1,6 @@
 //! The cookie by which an anonymous visitor stays on one side.
 
-use crate::request::{RequestView, cookie};
+use crate::request::{RequestView, readable_cookie};
 
 /// A cookie for those who have no identity, as a policy wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl VisitorId {
 impl VisitorCookie {
     /// The id that a request brings.
     pub fn read(&self, view: &impl RequestView) -> Option<VisitorId> {
-        VisitorId::parse(cookie(view.header("cookie")?, &self.name)?)
+        readable_cookie(view, &self.name, VisitorId::parse)
     }
 
     /// A `set-cookie` header.
@@ -58,9 +58,12 @@ impl VisitorCookie {
 pub fn asks_for_a_page(view: &impl RequestView) -> bool {
     const PAGE: &[u8] = b"text/html";
     let accept = view.header("accept").unwrap_or_default();
-    let mut types =
-        accept.split(|byte| *byte == b',').filter_map(|range| range.split(|byte| *byte == b';').next());
-    types.any(|media| media.trim_ascii().eq_ignore_ascii_case(PAGE))
+    accept.split(|byte| *byte == b',').any(|range| {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let is_page = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PAGE));
+        // What has the quality 0 is what a client does not take.
+        is_page && !parts.any(|part| matches!(part, b"q=0" | b"Q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+    })
 }
 
 /// The `cache-control` that must stand beside an id, so that no cache gives it to others;

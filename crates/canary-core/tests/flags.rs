@@ -136,13 +136,37 @@ fn services_see_the_names_sorted_and_a_client_cannot_send_them() {
     );
 }
 
+/// A policy with these fields and one rollout for the host x.
+fn elsewhere(fields: &str, flags: &str) -> Policy {
+    policy(&format!(
+        r#"{{"version": 1{fields}, "rollouts": [{{"name": "r", "match": {{"hosts": ["x"]}}, "trust_inbound": {{}}, "baseline": {{"name": "s"}},
+            "variants": [{{"name": "c", "weight": 1}}]{flags}}}]}}"#
+    ))
+}
+
 #[test]
-fn where_no_rollout_matches_a_clients_features_are_removed_and_without_flags_left_alone() {
-    let elsewhere = r#"{"version": 1, "rollouts": [{"name": "r", "match": {"hosts": ["x"]}, "baseline": {"name": "s"}, "variants": [{"name": "c", "weight": 1}]FLAGS}]}"#;
+fn an_edge_lets_no_clients_features_through_whatever_the_policy_says() {
     let sent = get(&[("x-feature-flags", "admin")]);
-    let with_flags = policy(&elsewhere.replace("FLAGS", r#", "flags": [{"name": "f", "percent": 1}]"#));
-    assert_eq!(header(&with_flags, &sent).as_deref(), Some("-"));
-    assert_eq!(header(&policy(&elsewhere.replace("FLAGS", "")), &sent), None);
+    for policy in [policy(""), policy(r#"{"version": 1}"#), with(r#"{"name": "f", "percent": 1}"#, "")] {
+        assert_eq!(header(&policy, &sent).as_deref(), Some("-"));
+    }
+    assert_eq!(header(&policy(r#"{"version": 1, "stamp": {"flags_header": null}}"#), &sent), None);
+}
+
+#[test]
+fn an_inner_proxy_leaves_the_features_of_an_outer_one_unless_its_rollout_has_some() {
+    let inner = r#", "role": "inner""#;
+    let flag = r#", "flags": [{"name": "f", "variants": ["s"], "percent": 100}]"#;
+    let ask = |host: &str, stamps: &[(&str, &str)]| {
+        request("GET", host, "/", &[&[("x-feature-flags", "g")], stamps].concat())
+    };
+    let stamped = [("x-deployment-rollout", "r"), ("x-deployment-variant", "c")];
+    assert_eq!(header(&elsewhere(inner, flag), &ask("y", &[])), None, "another rollout");
+    assert_eq!(header(&elsewhere(inner, ""), &ask("x", &[])), None, "no flags of its own");
+    assert_eq!(header(&elsewhere(inner, flag), &ask("x", &[])).as_deref(), Some("f"));
+    let policy = elsewhere(inner, flag);
+    assert_eq!(header(&policy, &ask("x", &stamped)), None, "it follows");
+    assert_eq!(features(&policy, &ask("x", &stamped)), ("c", vec![]), "and counts none");
 }
 
 #[test]

@@ -45,6 +45,8 @@ rows! {
     ];
     segments_in_a_ring: top(r#""segments": {"a": {"any": [{"segment": "b"}]}, "b": {"not": {"segment": "c"}}, "c": {"segment": "a"}}"#) =>
         ["segments.a: refers to itself: a > b > c > a"];
+    each_ring_is_told_once_at_one_of_its_own: top(r#""segments": {"a": {"segment": "b"}, "b": {"segment": "c"}, "c": {"segment": "b"}, "d": {"segment": "d"}}"#) =>
+        ["segments.b: refers to itself: b > c > b", "segments.d: refers to itself: d > d"];
     a_segment_in_itself: top(r#""segments": {"a": {"segment": "a"}}"#) => ["segments.a: refers to itself: a > a"];
     hashes_stand_in_a_segment: when(r#""identity_hashes": ["0123456789abcdef"]"#) =>
         ["rollouts[0].rules[0].when.identity_hashes: must stand in a segment: its name is the salt of the hashes"];
@@ -119,6 +121,9 @@ rows! {
         ["rollouts[0].variants[0].weight: is required"];
     a_rules_schedule_is_checked_too: rule(r#""schedule": {"steps": [{"from": "2026-12-01T00:00:00Z", "weights": {"canary": 91}}]}"#) =>
         ["rollouts[0].rules[0].schedule.steps[0].weights: weights, with those of the other variants, must sum to at most 100, got 101"];
+    a_rules_schedule_is_named_where_the_rollouts_makes_it_too_full: schedule(r#"{"steps": [{"from": "2026-12-02T00:00:00Z", "weights": {"beta": 60}}]}"#)
+        .replace("}}]}}]}", r#"}}]}, "rules": [{"name": "x", "schedule": {"steps": [{"from": "2026-12-01T00:00:00Z", "weights": {"canary": 50}}]}}]}]}"#) =>
+        ["rollouts[0].rules[0].schedule: weights, with those of the other variants, must sum to at most 100, got 110"];
     a_rollbacks_time_is_one: top(r#""state": {"r": {"rolled_back": ["canary"], "since": "yesterday"}}"#) =>
         [r#"state.r.since: must be a time with an offset as in RFC 3339, such as 2026-12-01T09:00:00+01:00, got "yesterday""#];
 
@@ -129,13 +134,24 @@ rows! {
     ];
     an_overrides_names_are_checked: rollout(r#", "override": {"header": "host", "cookie": "a=b", "query": "a&b", "key_env": "1KEY", "key": "x"}"#) => [
         "rollouts[0].override.key: unknown field, must be one of header, cookie, query, key_env",
-        r#"rollouts[0].override.header: must be a header that is not part of HTTP itself, got "host""#,
+        r#"rollouts[0].override.header: must be a header without a meaning in HTTP, got "host""#,
         r#"rollouts[0].override.cookie: must be a cookie name, got "a=b""#,
         r#"rollouts[0].override.query: must be a parameter name of visible ASCII without `&`, `=`, `#` and `?`, got "a&b""#,
         r#"rollouts[0].override.key_env: must be the name of a variable: 1 to 128 of `[A-Za-z0-9_]`, no digit first, got "1KEY""#,
     ];
 
+    a_token_has_a_place_of_its_own: rollout(r#", "anonymous": {"cookie": {}}, "override": {"header": "x-deployment-variant", "cookie": "canary_id", "query": "uid", "key_env": "KEY"}"#)
+        .replacen(r#""rollouts""#, r#""identity": [{"query": "uid"}], "rollouts""#, 1) => [
+        r#"rollouts[0].override.header: must have a place of its own, "x-deployment-variant" is a stamp"#,
+        r#"rollouts[0].override.cookie: must have a place of its own, "canary_id" is the visitors' cookie"#,
+        r#"rollouts[0].override.query: must have a place of its own, "uid" is a source of the policy"#,
+    ];
+    the_key_of_strictness_is_no_key: rollout(r#", "override": {"header": "x", "key_env": "CANARY_STRICT"}"#) =>
+        [r#"rollouts[0].override.key_env: must be the name of a variable: 1 to 128 of `[A-Za-z0-9_]`, no digit first, got "CANARY_STRICT""#];
+
     // Flags
+    a_flag_has_a_salt_of_its_own: rollout(r#", "salt": "s", "flags": [{"name": "f", "percent": 1, "salt": "s"}]"#) =>
+        ["rollouts[0].flags[0].salt: must differ from the rollout's: the same users would be first in both"];
     a_flag_has_a_name_and_a_share: rollout(r#", "flags": [{}]"#) =>
         ["rollouts[0].flags[0].name: is required", "rollouts[0].flags[0].percent: is required"];
     a_flag_is_checked_whole: rollout(r#", "flags": [{"name": "a", "percent": 101, "variants": ["canary", "canary", "x"], "salt": "\n",
@@ -159,12 +175,15 @@ rows! {
         [r#"exclude.methods[0]: must be a method in upper case: methods are compared with case, got "options""#];
     an_edge_trusts_no_inbound_stamp: rollout(r#", "trust_inbound": {}"#) =>
         [r#"rollouts[0].trust_inbound: must stand in a policy with "role": "inner": an edge believes no stamp"#];
+    what_can_never_hold_is_told: rollout(r#", "trust_inbound": {}"#)
+        .replacen(r#""rollouts""#, r#""role": "inner", "stamp": {"rollout_header": null}, "rollouts""#, 1) =>
+        ["rollouts[0].trust_inbound: can never hold: with \"rollout_header\": null and no baggage nothing names the rollout"];
     the_stamps_of_flags_and_baggage_are_checked: top(r#""stamp": {"flags_header": "x-deployment-variant", "baggage": 1}"#) => [
         "stamp.baggage: must be true or false, got 1",
         r#"stamp.flags_header: must differ from request_header, both are "x-deployment-variant""#,
     ];
     a_stamp_is_no_part_of_http: top(r#""stamp": {"request_header": "Content-Length"}"#) =>
-        [r#"stamp.request_header: must be a header that is not part of HTTP itself, got "Content-Length""#];
+        [r#"stamp.request_header: must be a header without a meaning in HTTP, got "Content-Length""#];
 }
 
 // Limits
@@ -179,10 +198,8 @@ fn segments_are_at_most_sixteen_deep_and_two_hundred_and_fifty_six() {
     assert_eq!(problems(&chain(16)), Vec::<String>::new());
     assert_eq!(problems(&chain(17)), ["segments.s16: must refer to segments at most 16 deep"]);
     let many: Vec<String> = (0..257).map(|i| format!(r#""s{i}": {{}}"#)).collect();
-    assert_eq!(
-        problems(&top(&format!(r#""segments": {{{}}}"#, many.join(",")))),
-        ["segments: must have at most 256 entries, got 257"]
-    );
+    let fields = format!(r#""segments": {{{}}}, "exclude": {{"segment": "s99"}}"#, many.join(","));
+    assert_eq!(problems(&top(&fields)), ["segments: must have at most 256 entries, got 257"]);
 }
 
 #[test]
@@ -202,7 +219,7 @@ fn schedules_and_rules_that_would_fill_the_memory_are_refused() {
         format!(r#", "schedule": {{"steps": [{}]}}, "rules": [{}]"#, many.join(","), rules.join(","));
     assert_eq!(
         problems(&rollout(&fields)),
-        ["rollouts: steps of schedules, and rules with weights, must make at most 25000 layouts"]
+        ["rollouts: steps of schedules, and rules with weights, must make at most 10000 layouts"]
     );
 }
 

@@ -273,6 +273,71 @@ fn a_rules_schedule_stands_still_with_its_variant() {
     assert_eq!(weights[0].ppm(), 200_000);
 }
 
+#[test]
+fn a_rollback_is_never_refused_for_want_of_room() {
+    let text = r#"{"version": 1, "rollouts": [{"name": "r", "baseline": {"name": "stable"}, "variants": [{"name": "a"}, {"name": "b"}],
+        "schedule": {"steps": [{"from": "2026-12-01T00:00:00Z", "weights": {"a": 60, "b": 10}}, {"from": "2026-12-02T00:00:00Z", "weights": {"a": 0, "b": 60}}]}}],
+        "state": {"r": {"rolled_back": ["a"], "since": "2026-12-01T12:00:00Z"}}}"#;
+    let policy = policy(text);
+    let weights = |now| {
+        policy.rollouts[0]
+            .timeline
+            .at(at(now))
+            .weights()
+            .iter()
+            .map(|weight| weight.ppm())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(weights("2026-12-01T13:00:00Z"), [600_000, 100_000]);
+    assert_eq!(weights("2026-12-03T00:00:00Z"), [400_000, 600_000], "it gives way");
+}
+
+#[test]
+fn a_calendar_that_is_as_full_as_can_be_is_worked_out_at_once() {
+    let step = |i: i64| {
+        format!(r#"{{"from": "2026-01-01T{:02}:{:02}:00Z", "weights": {{"canary": 1}}}}"#, i / 60, i % 60)
+    };
+    let freeze = |week: i64| {
+        let monday = 4 + week * 7;
+        format!(r#"{{"from": "{}", "to": "{}"}}"#, day(monday), day(monday + 2))
+    };
+    let windows =
+        vec![r#"{"days": ["mon"], "from": "09:00", "to": "09:01", "timezone": "America/New_York"}"#; 20]
+            .join(",");
+    let steps: Vec<String> = (0..1_000).map(step).collect();
+    let freezes: Vec<String> = (0..200).map(freeze).collect();
+    let text = format!(
+        r#", "schedule": {{"steps": [{}], "windows": [{windows}], "freezes": [{}]}}"#,
+        steps.join(","),
+        freezes.join(",")
+    );
+    let policy = with(&text);
+    // All wait for the first Monday after the last freeze, and the last one counts.
+    assert_eq!(changes(&policy).len(), 1);
+}
+
+/// So many days after 2026-01-01.
+fn day(days: i64) -> String {
+    let (mut year, mut left) = (2026, days);
+    loop {
+        let length = if year % 4 == 0 { 366 } else { 365 };
+        if left < length {
+            break;
+        }
+        left -= length;
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, if year % 4 == 0 { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if left < length {
+            break;
+        }
+        left -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}T00:00:00Z", left + 1)
+}
+
 /// A year in steps of one hour: a ramp of two variants in two regions, in windows and freezes,
 /// with a rollback in the middle.
 #[test]

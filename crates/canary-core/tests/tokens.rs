@@ -204,6 +204,24 @@ fn no_token_reaches_the_upstream_of_another_rollout_or_of_none() {
 }
 
 #[test]
+fn a_token_on_a_second_cookie_line_is_read_and_removed() {
+    let policy = with("");
+    let token = mint("check.out", "canary", NOW + 1);
+    let lines = get(&[("cookie", "a=b"), ("cookie", &format!("force={token}"))]);
+    assert_eq!(outcome(&policy, &lines), ("canary".to_owned(), "OVERRIDE", false));
+    let (_, plan) = Exchange::on_request(&policy, &lines, Ambient::at(NOW));
+    assert_eq!(plan.more, [Change::Set("cookie", b"a=b"[..].into())]);
+}
+
+#[test]
+fn a_target_that_is_nothing_but_a_token_stays_a_target() {
+    let policy = with("");
+    let request = request("GET", "h", "?__variant=x", &[]);
+    let (_, plan) = Exchange::on_request(&policy, &request, Ambient::at(NOW));
+    assert_eq!(plan.more, [Change::Set(":path", b"/"[..].into())]);
+}
+
+#[test]
 fn without_a_key_every_token_is_refused_and_the_reason_is_told() {
     let policy = with("");
     let mut told = Vec::new();

@@ -94,7 +94,7 @@ fn a_visitor_is_on_one_side_from_the_first_response_on() {
 #[test]
 fn what_asks_for_no_page_gets_no_id_and_the_baseline() {
     let policy = with("{}", "");
-    for accept in ["*/*", "application/json", "image/avif,image/webp", "text/htmlx", ""] {
+    for accept in ["*/*", "application/json", "image/avif,image/webp", "text/htmlx", "text/html;q=0", ""] {
         let (plan, response) = exchange(&policy, &get(&[("accept", accept)]), 1, None);
         assert_eq!(
             plan.decision.to_string(),
@@ -163,4 +163,16 @@ fn a_visitors_features_are_theirs_whatever_chose_the_side() {
             flags(&[("cookie", &cookie), ("x-pin", "1")]).iter().next().map(|(_, on)| on)
         );
     }
+}
+
+#[test]
+fn a_good_id_behind_a_malformed_one_is_found() {
+    let policy = with("{}", "");
+    let good = format!("canary_id={:032x}", 7);
+    for cookies in [format!("canary_id=x; {good}"), format!("canary_id=; a=b; {good}")] {
+        let (plan, response) = exchange(&policy, &get(&[PAGE, ("cookie", &cookies)]), 1, None);
+        assert_eq!((plan.decision.reason.as_str(), response.set_cookie), ("SPLIT", None), "{cookies}");
+    }
+    let lines = get(&[PAGE, ("cookie", "a=b"), ("cookie", &good)]);
+    assert_eq!(exchange(&policy, &lines, 1, None).1.set_cookie, None, "on a second line");
 }

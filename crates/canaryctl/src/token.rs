@@ -56,7 +56,7 @@ fn check(args: &CheckArgs, streams: &mut Streams) -> Result<Outcome> {
     let keys = keys(&args.key_env)?;
     let now = args.at.unwrap_or_else(clock::now);
     let token = args.token.trim().as_bytes();
-    let Some((claim, _)) = Claim::parse(token) else {
+    let Some(claim) = Claim::parse(token) else {
         streams.warn("not a token: it must be v1.<rollout>.<variant>.<expiry>.<MAC>");
         return Ok(Outcome::Bad);
     };
@@ -65,7 +65,7 @@ fn check(args: &CheckArgs, streams: &mut Streams) -> Result<Outcome> {
         _ => claim.readings().collect(),
     };
     let long_ago = 0;
-    let good_at = |at| named.iter().find(|(rollout, variant)| keys.accepts(token, rollout, variant, at));
+    let good_at = |at| named.iter().find(|(rollout, variant)| keys.confirms(&claim, rollout, variant, at));
     if let Some((rollout, variant)) = good_at(now) {
         let left = i64::try_from(claim.expiry)?.saturating_sub(now);
         streams.say(format_args!("good for {variant} of {rollout}, for {left} s more"))?;

@@ -47,8 +47,6 @@ pub struct Policy {
     pub exclude: Option<Condition>,
     /// Every place in which a rollout's tokens stand: they are taken out of all requests.
     pub(crate) token_places: TokenPlaces,
-    /// Whether any rollout has flags, so that their header is ours.
-    pub(crate) has_flags: bool,
     /// What is being released, in the order of the policy.
     pub rollouts: Box<[Rollout]>,
     /// Which request belongs to which rollout.
@@ -96,7 +94,7 @@ impl Policy {
     /// The stamps of which a client's must not pass where no rollout decides: an edge's. An
     /// inner proxy leaves alone what an outer one said of rollouts that it does not know.
     pub fn foreign_stamps(&self) -> impl Iterator<Item = &str> {
-        let flags = self.stamps.flags.as_deref().filter(|_| self.has_flags);
+        let flags = self.stamps.flags.as_deref();
         let baggage = self.stamps.baggage.then_some("baggage");
         let stamps = self.stamps.request_headers().chain(flags).chain(baggage);
         (self.role == Role::Edge).then_some(stamps).into_iter().flatten()

@@ -161,7 +161,7 @@ wire! {
         /// Exceptions; the first whose condition holds decides.
         rules: List<Rule>,
         /// Features of the variants' users.
-        #[cfg_attr(feature = "schema", schemars(length(max = 64)))]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
         flags: List<Flag>,
     }
 
@@ -172,10 +172,10 @@ wire! {
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
         steps: List<Step>,
         /// A step comes into force only while one of these is open; at any time by default.
-        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100)))]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 20)))]
         windows: List<Window>,
         /// No step comes into force during one of these.
-        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1000)))]
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 200)))]
         freezes: List<Freeze>,
     }
 

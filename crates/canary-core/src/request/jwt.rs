@@ -20,13 +20,21 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// As many entries of a list are compared: a client may hold a token with any number.
+const MAX_TEXTS: usize = 256;
+
 /// The claims of a bearer token.
 pub(crate) type Claims = Map<String, Value>;
 
 /// The claim's text, a number as it is written in decimal; `None` where there is none.
 pub(crate) fn claim(authorization: &[u8], name: &str) -> Option<Vec<u8>> {
-    match claims(authorization)?.remove(name)? {
-        Value::String(text) => Some(text.into_bytes()),
+    text(claims(authorization)?.get(name)?)
+}
+
+/// A text, or a number as it is written in decimal.
+pub(crate) fn text(claim: &Value) -> Option<Vec<u8>> {
+    match claim {
+        Value::String(text) => Some(text.as_bytes().to_vec()),
         Value::Number(number) => Some(number.to_string().into_bytes()),
         _ => None,
     }
@@ -38,7 +46,7 @@ pub(crate) fn texts(claim: &Value) -> impl Iterator<Item = Cow<'_, [u8]>> {
         Value::Array(entries) => entries.as_slice(),
         _ => std::slice::from_ref(claim),
     };
-    entries.iter().filter_map(|entry| match entry {
+    entries.iter().take(MAX_TEXTS).filter_map(|entry| match entry {
         Value::String(text) => Some(Cow::Borrowed(text.as_bytes())),
         Value::Number(number) => Some(Cow::Owned(number.to_string().into_bytes())),
         Value::Bool(value) => Some(Cow::Borrowed(if *value { &b"true"[..] } else { b"false" })),

@@ -8,9 +8,9 @@ pub(crate) mod source;
 
 use std::borrow::Cow;
 
-pub(crate) use cookie::{cookie, without_cookie};
+pub(crate) use cookie::{cookie_of, readable_cookie, without_cookies};
 pub(crate) use host::{HostBuffer, fold_host, host};
-pub(crate) use query::{query, without_query};
+pub(crate) use query::{query, without_queries};
 pub use source::{Source, SourceKind};
 
 /// The one port through which a request is read.
@@ -24,6 +24,12 @@ pub trait RequestView {
 
     /// Envoy's downstream remote address, with its port or without.
     fn source_address(&self) -> Option<Cow<'_, [u8]>>;
+}
+
+/// What `cut` leaves of a text when it has taken each of these names out; `None` where it has
+/// none of them.
+fn without(names: &[Box<str>], text: &[u8], cut: impl Fn(&[u8], &str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    names.iter().fold(None, |left: Option<Vec<u8>>, name| cut(left.as_deref().unwrap_or(text), name).or(left))
 }
 
 /// The path without query and fragment.

@@ -1,5 +1,7 @@
 //! One parameter of a request target's query.
 
+use super::RequestView;
+
 /// The raw value of the first parameter of this name; nothing is decoded.
 pub(crate) fn query<'a>(target: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let target = target.split(|byte| *byte == b'#').next()?;
@@ -11,8 +13,15 @@ pub(crate) fn query<'a>(target: &'a [u8], name: &str) -> Option<&'a [u8]> {
     })
 }
 
-/// A request target without the parameters of this name; `None` where it has none.
-pub(crate) fn without_query(target: &[u8], name: &str) -> Option<Vec<u8>> {
+/// A request target without the parameters of these names; `None` where it has none of them.
+pub(crate) fn without_queries(view: &impl RequestView, names: &[Box<str>]) -> Option<Vec<u8>> {
+    let target = if names.is_empty() { None } else { view.header(":path") }?;
+    super::without(names, target, without_query)
+}
+
+/// A request target without the parameters of this name; `None` where it has none. It is
+/// never empty.
+fn without_query(target: &[u8], name: &str) -> Option<Vec<u8>> {
     query(target, name)?;
     let (target, fragment) =
         target.split_at(target.iter().position(|byte| *byte == b'#').unwrap_or(target.len()));
@@ -21,6 +30,7 @@ pub(crate) fn without_query(target: &[u8], name: &str) -> Option<Vec<u8>> {
     let others = pairs.filter(|pair| pair.split(|byte| *byte == b'=').next() != Some(name.as_bytes()));
     let others = others.collect::<Vec<_>>().join(&b"&"[..]);
     let mark: &[u8] = if others.is_empty() { b"" } else { b"?" };
+    let path = if path.is_empty() { b"/" } else { path };
     Some([path, mark, &others, fragment].concat())
 }
 

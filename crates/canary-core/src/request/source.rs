@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{RequestView, cookie, host::without_port, jwt, query};
+use super::{RequestView, cookie_of, host::without_port, jwt, query};
 
 /// One place to look for a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +33,7 @@ impl Source {
     pub fn read<'v>(&self, view: &'v impl RequestView) -> Option<Cow<'v, [u8]>> {
         let value = match self.kind {
             SourceKind::Header => view.header(&self.name).map(Cow::Borrowed),
-            SourceKind::Cookie => {
-                view.header("cookie").and_then(|all| cookie(all, &self.name)).map(Cow::Borrowed)
-            }
+            SourceKind::Cookie => cookie_of(view, &self.name),
             SourceKind::Query => {
                 view.header(":path").and_then(|target| query(target, &self.name)).map(Cow::Borrowed)
             }

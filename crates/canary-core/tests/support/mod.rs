@@ -28,9 +28,14 @@ impl RequestView for Request {
     }
 
     fn joined(&self, name: &str, separator: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let named = self.headers.iter().filter(|(other, _)| other == name);
-        let values: Vec<&[u8]> = named.map(|(_, value)| value.as_slice()).collect();
-        (!values.is_empty()).then(|| values.join(separator).into())
+        let mut named =
+            self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_slice());
+        let first = named.next()?;
+        let mut joined = Cow::Borrowed(first);
+        for value in named {
+            joined.to_mut().extend([separator, value].concat());
+        }
+        Some(joined)
     }
 
     fn source_address(&self) -> Option<Cow<'_, [u8]>> {

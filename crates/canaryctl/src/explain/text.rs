@@ -7,9 +7,10 @@ use canary_core::decide::{Decision, Reason, Token};
 use canary_core::geo::Geo;
 use canary_core::policy::Policy;
 use canary_core::request::{RequestView, Source, SourceKind};
-use canary_core::rollout::{BucketBy, Rollout, Rule, Then, Variant};
+use canary_core::rollout::{Anonymous, BucketBy, Rollout, Rule, Variant};
 use canary_core::split::VariantId;
 use canary_core::timeline::Instant;
+use canary_core::visitor::asks_for_a_page;
 
 /// The sentence and the facts, without a last line feed.
 pub(super) fn text(
@@ -20,7 +21,7 @@ pub(super) fn text(
 ) -> String {
     let mut text = decision.rollout.map_or_else(
         || "No rollout matches this request: the filter chooses no variant.".to_owned(),
-        |rollout| why(rollout, decision, now),
+        |rollout| why(rollout, decision, now, view),
     );
     text.push('\n');
     let mut fact = |name: &str, value: String| {
@@ -53,12 +54,22 @@ pub(super) fn text(
         }
     }
     let known = |value: &[u8]| (!policy.ignore_identities.contains(value)).then(|| readable(value));
-    fact("identity", first(&policy.identity, view, known));
+    let visitor = decision.rollout.and_then(|rollout| match &rollout.anonymous {
+        Anonymous::Cookie(cookie) => {
+            let id = cookie.read(view)?;
+            Some(format!("visitor {} (cookie {})", readable(id.as_bytes()), cookie.name))
+        }
+        Anonymous::Baseline | Anonymous::Random => None,
+    });
+    let identity = first(&policy.identity, view, known);
+    fact("identity", visitor.filter(|_| identity.starts_with('-')).unwrap_or(identity));
     fact("geo", first(&policy.geo, view, |value| Geo::parse(value).map(|geo| geo.to_string())));
     text
 }
 
-fn why(rollout: &Rollout, decision: &Decision<'_>, now: Instant) -> String {
+fn why(rollout: &Rollout, decision: &Decision<'_>, now: Instant, view: &impl RequestView) -> String {
+    let issues =
+        matches!(rollout.anonymous, Anonymous::Cookie(_)) && !rollout.observe && asks_for_a_page(view);
     let variant = decision.variant.map_or("a variant drawn for each request", |variant| &variant.name);
     let by_rule = decision.rule.map(|rule| format!(", by rule {}", rule.name)).unwrap_or_default();
     match decision.reason {
@@ -78,10 +89,15 @@ fn why(rollout: &Rollout, decision: &Decision<'_>, now: Instant) -> String {
         Reason::Anonymous if decision.variant.is_some_and(|variant| variant.id != VariantId::BASELINE) => {
             format!("There is no identity, but {variant} has 100 %, so everyone gets it{by_rule}.")
         }
+        Reason::Anonymous if issues => {
+            format!(
+                "A page without identity: Envoy issues an id in a cookie and draws the side by it; without one it gets {variant}."
+            )
+        }
         Reason::Anonymous => format!("There is no identity to split by, so it gets {variant}."),
         Reason::Disabled => format!("Rollout {} is not enabled, so everyone gets {variant}.", rollout.name),
         Reason::RolledBack => {
-            let chosen = chosen(rollout, decision, now).map_or("The chosen variant", |chosen| &chosen.name);
+            let chosen = decision.chosen.map_or("The chosen variant", |chosen| &chosen.name);
             format!("{chosen} was chosen{by_rule}, but it is rolled back, so it gets {variant}.")
         }
         Reason::Override => format!("A signed token asks for {variant}."),
@@ -103,16 +119,6 @@ fn share(rollout: &Rollout, decision: &Decision<'_>, now: Instant) -> Option<f64
         Some(index) => split.weights().get(index)?.ppm(),
     };
     Some(percent(ppm))
-}
-
-/// What was chosen before the rollback had its say.
-fn chosen<'p>(rollout: &'p Rollout, decision: &Decision<'p>, now: Instant) -> Option<&'p Variant> {
-    let side = match (decision.rule.map(|rule| &rule.then), decision.point) {
-        (Some(Then::Pin(side)), _) => *side,
-        (_, Some(point)) => rollout.split(decision.rule, now)?.owner(point),
-        _ => rollout.split(decision.rule, now)?.sole()?,
-    };
-    rollout.variant(side)
 }
 
 fn weights(rollout: &Rollout, rule: Option<&Rule>, now: Instant) -> String {

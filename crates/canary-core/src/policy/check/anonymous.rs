@@ -51,7 +51,8 @@ fn cookie(wire: &wire::VisitorCookie, at: &Path<'_>, problems: &mut Problems) ->
     let domain = domain.map(|domain| format!("; Domain={domain}")).unwrap_or_default();
     let name = name.unwrap_or_else(|| NAME.into());
     // Browsers refuse a cookie that breaks the promise of its name.
-    if name.starts_with("__Host-") && (path != "/" || !domain.is_empty()) {
+    let is_host = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("__Host-"));
+    if is_host && (path != "/" || !domain.is_empty()) {
         problems.add(at, "must have neither path nor domain: its name begins with __Host-");
     }
     let attributes =

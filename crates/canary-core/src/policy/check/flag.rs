@@ -16,7 +16,9 @@ pub(super) struct Scope<'w> {
     pub(super) names: &'w Names<'w>,
     pub(super) conditions: condition::Scope<'w>,
     /// The rollout's name, with the release where there is one.
-    pub(super) salt: &'w str,
+    pub(super) under: &'w str,
+    /// The salt of the split.
+    pub(super) split: &'w str,
 }
 
 /// Checks the flags of a rollout; sorted by name, as services see them.
@@ -53,7 +55,11 @@ fn flag(wire: &wire::Flag, at: &Path<'_>, scope: Scope<'_>, problems: &mut Probl
     let rules = entries(&wire.rules);
     let rules = rules.filter_map(|(index, wire)| rule(wire, &list.index(index), scope, problems)).collect();
     let name = name?;
-    let salt = salt.unwrap_or_else(|| format!("{}/{name}", scope.salt).into());
+    let salt = salt.unwrap_or_else(|| format!("{}/{name}", scope.under).into());
+    if &*salt == scope.split {
+        let message = "must differ from the rollout's: the same users would be first in both";
+        problems.add(&at.key("salt"), message);
+    }
     Some(Flag { salt: Salt::new(&salt), name, sides, share: share?, rules })
 }
 

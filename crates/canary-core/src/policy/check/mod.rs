@@ -50,7 +50,9 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
     let at = root.key("rollouts");
     let role = or(&wire.role, wire::Role::Edge);
     let layouts = timeline::Layouts::default();
-    let scope = Scope { has_geo: !geo.is_empty(), role, state: &wire.state, conditions, layouts: &layouts };
+    let taken = forced::Taken { stamps: stamps.as_ref(), identity: &identity, geo: &geo };
+    let scope =
+        Scope { has_geo: !geo.is_empty(), role, state: &wire.state, conditions, layouts: &layouts, taken };
     let mut rollouts = Vec::new();
     let mut matches = Vec::new();
     for (index, rollout) in entries(&wire.rollouts) {
@@ -74,7 +76,6 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
         exclude,
         stamps: stamps?,
         token_places: rollouts.iter().filter_map(|rollout| rollout.overrides.as_ref()).collect(),
-        has_flags: rollouts.iter().any(|rollout| !rollout.flags.is_empty()),
         rollouts: rollouts.into(),
         routes: routes?,
         digest,

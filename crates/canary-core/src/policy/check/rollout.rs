@@ -27,6 +27,7 @@ pub(super) struct Scope<'w> {
     pub(super) state: &'w Field<BTreeMap<String, Field<wire::State>>>,
     pub(super) conditions: condition::Scope<'w>,
     pub(super) layouts: &'w Layouts,
+    pub(super) taken: forced::Taken<'w>,
 }
 
 /// The id of the rollout at this place; lists are far shorter than ids go.
@@ -65,7 +66,7 @@ pub(super) fn rollout(
         Some(weights) if weights.replaced => {
             let root = Path::Root.key("state");
             let at = root.key(raw_name);
-            timeline.and(weights.timeline(&at, scope.layouts, problems))
+            timeline.and_then(|_| weights.timeline(&at, scope.layouts, problems))
         }
         _ => timeline,
     };
@@ -78,13 +79,22 @@ pub(super) fn rollout(
         let message = "must stand in a policy with \"role\": \"inner\": an edge believes no stamp";
         problems.add(&at.key("trust_inbound"), message);
     }
-    let overrides = forced::overrides(&wire.overrides, &at.key("override"), problems);
+    if trust_inbound.is_some()
+        && scope.taken.stamps.is_some_and(|stamps| stamps.rollout.is_none() && !stamps.baggage)
+    {
+        let message =
+            "can never hold: with \"rollout_header\": null and no baggage nothing names the rollout";
+        problems.add(&at.key("trust_inbound"), message);
+    }
     let anonymous = anonymous(&wire.anonymous, &at.key("anonymous"), problems);
+    let overrides =
+        forced::overrides(&wire.overrides, scope.taken, &anonymous, &at.key("override"), problems);
     let under = match &release {
         Some(release) => format!("{raw_name}/{release}"),
         None => raw_name.to_owned(),
     };
-    let flags = flag::Scope { names: &names, conditions: scope.conditions, salt: &under };
+    let own = salt.as_deref().unwrap_or(&under);
+    let flags = flag::Scope { names: &names, conditions: scope.conditions, under: &under, split: own };
     let flags = flag::flags(&wire.flags, &at.key("flags"), flags, problems);
 
     Some(Rollout {

@@ -2,8 +2,8 @@
 
 use super::condition::condition;
 use super::rollout::Scope;
-use super::schedule::{self, schedule};
-use super::timeline::Weights;
+use super::schedule::schedule;
+use super::timeline::{Weights, constant};
 use super::weights::{self, Names};
 use super::{entries, text};
 use crate::policy::field::Field;
@@ -74,7 +74,7 @@ fn split(
     match own {
         Some(own) => base.with_schedule(own).timeline(at, scope.layouts, problems),
         None if wire.weights.given().is_some() => {
-            base.with(schedule::constant(weights)).timeline(at, scope.layouts, problems)
+            base.with(constant(weights)).timeline(at, scope.layouts, problems)
         }
         None => None,
     }

