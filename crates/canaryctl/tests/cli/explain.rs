@@ -197,3 +197,28 @@ fn a_time_needs_an_offset() {
     let run = canaryctl(&["explain", "-", "--at", "2026-12-01T08:00:00"], PHASED);
     assert!(run.code == 2 && run.stderr.contains("RFC 3339"), "{}", run.stderr);
 }
+
+#[test]
+fn a_page_without_identity_is_told_what_envoy_would_do() {
+    let policy = r#"{"version": 1, "identity": [{"header": "x-user-id"}], "rollouts": [{"name": "r", "baseline": {"name": "stable"},
+        "variants": [{"name": "canary", "weight": 5}], "anonymous": {"cookie": {}}}]}"#;
+    let page = canaryctl(&["explain", "-", "--header", "accept: text/html"], policy);
+    assert!(page.stdout.contains("Envoy issues an id in a cookie"), "{}", page.stdout);
+    let cookie = "cookie: canary_id=0123456789abcdef0123456789abcdef";
+    let known = canaryctl(&["explain", "-", "--header", cookie], policy);
+    let identity = "visitor 0123456789abcdef0123456789abcdef (cookie canary_id)";
+    assert!(known.stdout.contains("SPLIT") && known.stdout.contains(identity), "{}", known.stdout);
+}
+
+#[test]
+fn what_an_outer_proxy_chose_and_a_rollback_took_is_named() {
+    let policy = r#"{"version": 1, "role": "inner", "rollouts": [{"name": "r", "baseline": {"name": "stable"}, "trust_inbound": {},
+        "variants": [{"name": "a", "weight": 0}, {"name": "b", "weight": 100}]}], "state": {"r": {"rolled_back": ["a"]}}}"#;
+    let stamps = ["--header", "x-deployment-rollout: r", "--header", "x-deployment-variant: a"];
+    let run = canaryctl(&[&["explain", "-"], &stamps[..]].concat(), policy);
+    assert!(
+        run.stdout.starts_with("a was chosen, but it is rolled back, so it gets stable."),
+        "{}",
+        run.stdout
+    );
+}
