@@ -80,14 +80,18 @@ pub fn ecds(policy: &str, options: &Options) -> Value {
     // Envoy's own environment holds the keys of tokens, and decides how strict it is unless
     // that is said here.
     let mut keys = keys(policy);
-    if options.strict {
-        let environment = json!({"key_values": {"CANARY_STRICT": "1"}, "host_env_keys": keys});
-        vm.insert("environment_variables".to_owned(), environment);
-        // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
-        vm.insert("configuration".to_owned(), string_value("CANARY_STRICT=1"));
+    let mut unusual: Vec<String> = keys.iter().filter(|name| *name != KEY_ENV).cloned().collect();
+    let environment = if options.strict {
+        unusual.push("CANARY_STRICT=1".to_owned());
+        json!({"key_values": {"CANARY_STRICT": "1"}, "host_env_keys": keys})
     } else {
         keys.insert("CANARY_STRICT".to_owned());
-        vm.insert("environment_variables".to_owned(), json!({"host_env_keys": keys}));
+        json!({"host_env_keys": keys})
+    };
+    vm.insert("environment_variables".to_owned(), environment);
+    if !unusual.is_empty() {
+        // Envoy 1.36 would reuse a VM that has another environment, but not another configuration.
+        vm.insert("configuration".to_owned(), string_value(&unusual.join(" ")));
     }
     let capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
