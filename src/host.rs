@@ -223,40 +223,42 @@ pub(crate) fn set_tick_period(period: Duration) {
 
 /// What all VMs with one `vm_id` share in this process; nothing where nobody has written.
 pub(crate) fn shared_data(key: &str) -> Option<Vec<u8>> {
-    let mut cas = 0;
-    // SAFETY: as above; the host writes a number to `cas`.
-    let bytes = fetch("get_shared_data", |data, len| unsafe {
-        proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
-    });
-    bytes.ok().flatten()
+    versioned(key).ok().and_then(|(value, _)| value)
 }
 
 /// Writes what is shared, whatever stands there.
 pub(crate) fn set_shared_data(key: &str, value: &[u8]) {
-    // SAFETY: the host reads the texts during the call. A zero writes without comparing.
-    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
-    let _logged = checked("set_shared_data", status);
+    // A zero writes without comparing.
+    let _logged = checked("set_shared_data", write_shared(key, value, 0));
 }
 
 /// Changes what is shared, also while other workers do: `change` is asked again for what they
 /// have written meanwhile, and gives nothing where nothing is to be written.
 pub(crate) fn update_shared_data(key: &str, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
     for _ in 0..MAX_TRIES {
-        let mut cas = 0;
-        // SAFETY: as in `shared_data`.
-        let before = fetch("get_shared_data", |data, len| unsafe {
-            proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
-        });
-        let Ok(before) = before else { return };
+        let Ok((before, version)) = versioned(key) else { return };
         let Some(after) = change(&before.unwrap_or_default()) else { return };
-        // SAFETY: as in `set_shared_data`.
-        let status =
-            unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), after.as_ptr(), after.len(), cas) };
+        let status = write_shared(key, &after, version);
         if status != CAS_MISMATCH {
             let _logged = checked("set_shared_data", status);
             return;
         }
     }
+}
+
+/// What is shared, and its version.
+fn versioned(key: &str) -> Result<(Option<Vec<u8>>, u32), Refused> {
+    let mut version = 0;
+    // SAFETY: as above; the host writes a number to `version`.
+    let value = fetch("get_shared_data", |data, len| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut version)
+    })?;
+    Ok((value, version))
+}
+
+fn write_shared(key: &str, value: &[u8], version: u32) -> u32 {
+    // SAFETY: the host reads the texts during the call.
+    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) }
 }
 
 // Metrics

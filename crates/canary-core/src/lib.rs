@@ -20,6 +20,7 @@
 //! | [`forced`], [`token`] | sides that signed tokens ask for |
 //! | [`visitor`] | the cookie of those who have no identity |
 //! | [`route`] | which rollout a request belongs to |
+//! | [`duration`] | lengths of time as people write them |
 //! | [`bytes`] | tables whose keys are raw bytes |
 //! | [`request`] | the port through which a request is read |
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ pub mod calendar;
 pub mod code_class;
 pub mod condition;
 pub mod decide;
+pub mod duration;
 pub mod exchange;
 pub mod flag;
 pub mod forced;

@@ -1,6 +1,8 @@
 //! `canaryctl token`: mint and check what asks for a side of a rollout.
 
 use anyhow::{Result, anyhow};
+use canary_core::duration;
+use canary_core::policy::is_name;
 use canary_core::token::{Claim, Keys, MIN_KEY, NoKeys};
 
 use crate::Outcome;
@@ -17,31 +19,15 @@ pub(crate) fn run(command: &TokenCommand, streams: &mut Streams) -> Result<Outco
 
 /// Reads a name as a policy has it.
 pub(crate) fn parse_name(text: &str) -> Result<String, &'static str> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be 1 to 64 characters of [A-Za-z0-9._-]")
-    }
+    is_name(text).then(|| text.to_owned()).ok_or("must be 1 to 64 characters of [A-Za-z0-9._-]")
 }
 
 /// Reads a time such as `1h`, in seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, &'static str> {
-    const WRONG: &str = "must be a number and one of s, m, h, d: 90s, 30m, 1h, 7d";
-    let unit = match text.bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3_600,
-        Some(b'd') => 86_400,
-        _ => return Err(WRONG),
-    };
-    let number = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    let number: u64 = number.and_then(|digits| digits.parse().ok()).ok_or(WRONG)?;
+    let seconds =
+        duration::seconds(text).ok_or("must be a number and one of s, m, h, d: 90s, 30m, 1h, 7d")?;
     // Ten years: whoever wants more has mistyped it.
-    number
-        .checked_mul(unit)
-        .filter(|seconds| (1..=3_650 * 86_400).contains(seconds))
-        .ok_or("must be 1s to 3650d")
+    if (1..=3_650 * duration::DAY).contains(&seconds) { Ok(seconds) } else { Err("must be 1s to 3650d") }
 }
 
 fn mint(args: &MintArgs, streams: &mut Streams) -> Result<Outcome> {

@@ -21,6 +21,7 @@ use crate::route::Routes;
 use crate::stamp::Stamps;
 use crate::timeline::Instant;
 
+pub use check::is_name;
 pub use problem::{Path, Problem, Problems};
 pub use tree::{MAX_BYTES, MAX_DEPTH, MAX_ENTRIES};
 pub use trust::{Trusted, TrustedKind};

@@ -1,6 +1,7 @@
 //! What those get who have no identity.
 
 use super::{or, text};
+use crate::duration;
 use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems, quote};
 use crate::policy::tree::Node;
@@ -61,19 +62,7 @@ fn cookie(wire: &wire::VisitorCookie, at: &Path<'_>, problems: &mut Problems) ->
 }
 
 /// A time such as `30d`, in seconds. Browsers keep no cookie for more than 400 days.
-fn seconds(text: &str) -> Option<u32> {
-    const DAY: u32 = 24 * 3_600;
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => DAY,
-        _ => return None,
-    };
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) || number.starts_with('0') {
-        return None;
-    }
-    let seconds = number.parse::<u32>().ok()?.checked_mul(unit)?;
-    (seconds <= 400 * DAY).then_some(seconds)
+fn seconds(text: &str) -> Option<u64> {
+    let seconds = duration::seconds(text).filter(|_| !text.starts_with('0'));
+    seconds.filter(|seconds| *seconds <= 400 * duration::DAY)
 }

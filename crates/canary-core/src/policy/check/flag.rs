@@ -2,7 +2,7 @@
 
 use super::condition::{self, condition};
 use super::weights::{self, Names};
-use super::{entries, text, unique};
+use super::{entries, names, text, unique};
 use crate::bucket::Salt;
 use crate::flag::{Flag, FlagRule, MAX_FLAGS};
 use crate::policy::field::{Field, List};
@@ -33,8 +33,8 @@ pub(super) fn flags(
     if len > MAX_FLAGS {
         problems.add(at, format!("must have at most {MAX_FLAGS} entries, got {len}"));
     }
-    let names = list.given().into_iter().flatten().take(MAX_FLAGS);
-    let names: Vec<_> = names.map(|flag| Some(flag.given()?.name.given()?.as_str())).collect();
+    let mut names = names(list, |flag| &flag.name);
+    names.truncate(MAX_FLAGS);
     unique(&names, at, problems);
     let flags = entries(list).take(MAX_FLAGS);
     let mut flags: Vec<Flag> =
@@ -49,9 +49,7 @@ fn flag(wire: &wire::Flag, at: &Path<'_>, scope: Scope<'_>, problems: &mut Probl
     let share = percent(&wire.percent, at, problems);
     let salt = text::optional(&wire.salt, &at.key("salt"), problems, text::label);
     let list = at.key("rules");
-    let rule_names = wire.rules.given().into_iter().flatten();
-    let rule_names: Vec<_> = rule_names.map(|rule| Some(rule.given()?.name.given()?.as_str())).collect();
-    unique(&rule_names, &list, problems);
+    unique(&names(&wire.rules, |rule| &rule.name), &list, problems);
     let rules = entries(&wire.rules);
     let rules = rules.filter_map(|(index, wire)| rule(wire, &list.index(index), scope, problems)).collect();
     let name = name?;

@@ -25,6 +25,8 @@ use crate::route::{Match, Routes};
 
 use rollout::Scope;
 
+pub use text::is_name;
+
 /// The largest sum of all [`Match::size`]s of a policy: some 20 MB in each worker.
 const MAX_MATCHES: usize = 100_000;
 
@@ -60,8 +62,7 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
         matches.push((index, rollout::matching(&rollout.matching, &at.key("match"), problems)));
         rollouts.extend(rollout::rollout(rollout, index, &at, scope, problems));
     }
-    let names = wire.rollouts.given().into_iter().flatten().map(|rollout| rollout.given()?.name.given());
-    let names: Vec<Option<&str>> = names.map(|name| name.map(String::as_str)).collect();
+    let names = names(&wire.rollouts, |rollout| &rollout.name);
     unique(&names, &at, problems);
     state::names(&wire.state, &names, problems);
     let routes = routes(&matches, &names, &at, problems);
@@ -86,6 +87,12 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
 fn entries<T>(list: &List<T>) -> impl Iterator<Item = (usize, &T)> {
     let fields = list.given().into_iter().flatten().enumerate();
     fields.filter_map(|(index, field)| Some((index, field.given()?)))
+}
+
+/// The names of a list's entries, good or bad.
+fn names<'w, T>(list: &'w List<T>, name: impl Fn(&'w T) -> &'w Field<String>) -> Vec<Option<&'w str>> {
+    let entries = list.given().into_iter().flatten();
+    entries.map(|entry| name(entry.given()?).given().map(String::as_str)).collect()
 }
 
 /// Reports names that stand in a list twice.

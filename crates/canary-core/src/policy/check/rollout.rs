@@ -93,8 +93,8 @@ pub(super) fn rollout(
         Some(release) => format!("{raw_name}/{release}"),
         None => raw_name.to_owned(),
     };
-    let own = salt.as_deref().unwrap_or(&under);
-    let flags = flag::Scope { names: &names, conditions: scope.conditions, under: &under, split: own };
+    let salt = salt.as_deref().unwrap_or(&under);
+    let flags = flag::Scope { names: &names, conditions: scope.conditions, under: &under, split: salt };
     let flags = flag::flags(&wire.flags, &at.key("flags"), flags, problems);
 
     Some(Rollout {
@@ -106,7 +106,7 @@ pub(super) fn rollout(
         exclude,
         overrides,
         trust_inbound,
-        salt: Salt::new(salt.as_deref().unwrap_or(&under)),
+        salt: Salt::new(salt),
         bucket_by,
         anonymous,
         variants: self::sides(baseline?, variants, &state),

@@ -22,9 +22,7 @@ pub(super) fn rules(
     problems: &mut Problems,
 ) -> Vec<Rule> {
     let list = at.key("rules");
-    let rule_names = wire.rules.given().into_iter().flatten();
-    let rule_names: Vec<_> = rule_names.map(|rule| Some(rule.given()?.name.given()?.as_str())).collect();
-    super::unique(&rule_names, &list, problems);
+    super::unique(&super::names(&wire.rules, |rule| &rule.name), &list, problems);
     let rules = entries(&wire.rules);
     rules.filter_map(|(index, wire)| rule(wire, &list.index(index), names, base, scope, problems)).collect()
 }

@@ -17,12 +17,13 @@ type Verdict = Result<Box<str>, &'static str>;
 
 /// A name of a rollout, variant, rule, segment or flag.
 pub(super) fn name(raw: &str) -> Verdict {
+    if is_name(raw) { Ok(raw.into()) } else { Err("1 to 64 characters of `[A-Za-z0-9._-]`") }
+}
+
+/// Whether a text can be the name of a rollout, variant, rule, segment or flag.
+pub fn is_name(raw: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if (1..=64).contains(&raw.len()) && raw.bytes().all(legal) {
-        Ok(raw.into())
-    } else {
-        Err("1 to 64 characters of `[A-Za-z0-9._-]`")
-    }
+    (1..=64).contains(&raw.len()) && raw.bytes().all(legal)
 }
 
 /// A free text that may stand in a log line.
