@@ -11,6 +11,7 @@
 )]
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
+#[path = "language/support/mod.rs"]
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,21 +1,11 @@
 //! The hash and the layout, to the last bit.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
 use canary_core::bucket::{Point, Salt};
 use canary_core::split::{Split, VariantId, Weight};
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/bucketing.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/bucketing.json")).unwrap()
 }
 
 fn unhex(text: &str) -> Vec<u8> {

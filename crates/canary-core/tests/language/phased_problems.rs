@@ -1,19 +1,7 @@
 //! What is wrong with segments, schedules, overrides, flags and their like: one row, one rule.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
-use support::rows;
-use support::written::{problems, rollout, rule, schedule, steps, top, when};
+use crate::support::rows;
+use crate::support::written::{problems, rollout, rule, schedule, steps, top, when};
 
 // Anonymous visitors
 

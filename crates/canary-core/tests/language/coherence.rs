@@ -1,21 +1,9 @@
 //! Stamps and baggage along a call graph, and rollouts that only observe.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, get, policy};
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::{Change, Exchange};
 use canary_core::policy::Policy;
-use support::{Request, get, policy};
 
 fn with(top: &str, rollout: &str) -> Policy {
     policy(&format!(
@@ -115,12 +103,12 @@ fn baggage_on_several_lines_is_one_list() {
     let edge = with(r#", "stamp": {"baggage": true}"#, "");
     let lines = [("baggage", "a=1"), ("baggage", "deployment-variant=r:canary,b=2")];
     assert_eq!(changes(&edge, &get(&lines)).last().unwrap(), "baggage=a=1,b=2,deployment-variant=r:stable");
-    assert_eq!(changes(&edge, &support::request("GET", "other", "/", &lines)), ["baggage=a=1,b=2"]);
+    assert_eq!(changes(&edge, &crate::support::request("GET", "other", "/", &lines)), ["baggage=a=1,b=2"]);
 }
 
 #[test]
 fn where_no_rollout_matches_an_edge_takes_our_members_out_and_an_inner_proxy_leaves_them() {
-    let elsewhere = |baggage: &str| support::request("GET", "other", "/", &[("baggage", baggage)]);
+    let elsewhere = |baggage: &str| crate::support::request("GET", "other", "/", &[("baggage", baggage)]);
     let edge = with(r#", "stamp": {"baggage": true}"#, "");
     assert_eq!(changes(&edge, &elsewhere("a=1,deployment-variant=r:canary")), ["baggage=a=1"]);
     assert_eq!(changes(&edge, &elsewhere("deployment-variant=r:canary")), ["-baggage"]);

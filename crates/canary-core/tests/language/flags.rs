@@ -1,21 +1,9 @@
 //! Features inside a rollout.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, get, policy, request};
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::{Change, Exchange};
 use canary_core::policy::Policy;
-use support::{Request, get, policy, request};
 
 fn with(flags: &str, fields: &str) -> Policy {
     policy(&format!(

@@ -1,22 +1,10 @@
 //! What holds for every policy and every user.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{get, variant, with_rollouts};
 use canary_core::bucket::{MILLION, Point, Salt};
 use canary_core::policy::Policy;
 use canary_core::split::{Split, VariantId, Weight};
 use proptest::prelude::*;
-use support::{get, variant, with_rollouts};
 
 fn split(ppm: &[u32]) -> Split {
     let weights: Vec<Weight> = ppm.iter().map(|ppm| weight(*ppm)).collect();

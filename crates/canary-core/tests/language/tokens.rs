@@ -1,23 +1,11 @@
 //! Tokens: only those that were minted with the key open a side.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, get, policy, request};
 use canary_core::decide::{Ambient, Token, decide};
 use canary_core::exchange::{Change, Exchange};
 use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
 use canary_core::token::{Keys, NoKeys};
-use support::{Request, get, policy, request};
 
 const KEY: &[u8] = b"a-key-of-at-least-thirty-two-bytes";
 const NOW: i64 = 1_800_000_000;

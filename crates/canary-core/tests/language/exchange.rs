@@ -1,22 +1,10 @@
 //! What is done to requests and responses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, get, policy};
 use canary_core::code_class::CodeClass;
 use canary_core::decide::Ambient;
 use canary_core::exchange::{Change, Exchange, Outcome, RequestPlan, ResponsePlan};
 use canary_core::policy::Policy;
-use support::{Request, get, policy};
 
 fn with(fields: &str, rollout: &str) -> Policy {
     policy(&format!(
@@ -59,7 +47,7 @@ const SPOOFED: [(&str, &str); 4] = [
 ];
 
 fn elsewhere(headers: &[(&str, &str)]) -> Request {
-    support::request("GET", "other", "/", headers)
+    crate::support::request("GET", "other", "/", headers)
 }
 
 #[test]

@@ -1,21 +1,9 @@
 //! Weights that change by themselves: when, and who is moved.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{get, policy};
 use canary_core::decide::{Ambient, decide};
 use canary_core::policy::Policy;
 use canary_core::zone::parse_rfc3339;
-use support::{get, policy};
 
 const HOUR: i64 = 3_600;
 
@@ -256,7 +244,7 @@ fn the_range_of_a_rolled_back_variant_stands_still_from_then_on() {
         policy.rollouts[0].effective_weights(now).map(|(_, ppm)| ppm).collect::<Vec<_>>(),
         [500_000, 0, 500_000]
     );
-    let lifted = support::policy(&text("{}"));
+    let lifted = crate::support::policy(&text("{}"));
     assert_eq!(lifted.rollouts[0].timeline.at(now).weights()[0].ppm(), 500_000);
 }
 

@@ -1,21 +1,9 @@
 //! Anonymous visitors who are known by a cookie.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, get, policy};
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::{Exchange, RequestPlan, ResponsePlan};
 use canary_core::policy::Policy;
-use support::{Request, get, policy};
 
 const PAGE: (&str, &str) = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
 

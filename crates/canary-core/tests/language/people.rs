@@ -1,22 +1,10 @@
 //! Who is meant: segments, networks, claims, identities that are none, and who is left out.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, decided, get, policy, request};
 use canary_core::bucket::Salt;
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::Exchange;
 use canary_core::policy::Policy;
-use support::{Request, decided, get, policy, request};
 
 /// A policy with these fields at its top, and these rules; everyone else is on stable.
 fn with(top: &str, rules: &str) -> Policy {

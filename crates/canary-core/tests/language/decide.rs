@@ -1,19 +1,7 @@
 //! What the policy language means: one test, one rule.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::type_complexity,
-    reason = "a test may panic"
-)]
-
-mod support;
-
+use crate::support::{Request, decided, drawn, get, policy, request, variant, with_rollouts};
 use canary_core::decide::{Ambient, decide};
-use support::{Request, decided, drawn, get, policy, request, variant, with_rollouts};
 
 const CHECKOUT: &str = r#"{
     "name": "checkout",
@@ -201,7 +189,7 @@ fn the_most_specific_match_wins() {
 fn what_no_rollout_matches_is_left_to_the_default() {
     let policy = with_rollouts(&rollout("r", "0", "0", r#", "match": {"hosts": ["x"]}"#));
     assert_eq!(decided(&policy, &user("alice", "DE")), "none - DEFAULT - -");
-    assert_eq!(decided(&support::policy(""), &user("alice", "DE")), "none - DEFAULT - -");
+    assert_eq!(decided(&crate::support::policy(""), &user("alice", "DE")), "none - DEFAULT - -");
 }
 
 // Sources

@@ -1,0 +1,25 @@
+//! The policy language, from the text of a policy to what is done to a request: one file, one
+//! part of it; one test, one rule.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::type_complexity,
+    reason = "a test may panic"
+)]
+
+mod coherence;
+mod decide;
+mod exchange;
+mod flags;
+mod golden;
+mod people;
+mod phased_problems;
+mod problems;
+mod properties;
+mod schedules;
+mod support;
+mod tokens;
+mod visitors;
