@@ -27,16 +27,7 @@ impl HeaderMap {
         })?;
         (end <= bytes.len()).then_some(Self { bytes, count })
     }
-}
 
-/// The lengths of a name and of its value: one load, since every header of a map is passed
-/// again and again.
-fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
-    let both = u64::from_le_bytes(size);
-    Some((usize::try_from(both & 0xffff_ffff).ok()?, usize::try_from(both >> 32).ok()?))
-}
-
-impl HeaderMap {
     /// The values of a header, in arrival order. Adds up lengths, and looks at the bytes of
     /// those names only that are as long.
     fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
@@ -50,6 +41,13 @@ impl HeaderMap {
             is.then(|| self.bytes.get(value..value + value_len)).flatten()
         })
     }
+}
+
+/// The lengths of a name and of its value: one load, since every header of a map is passed
+/// again and again.
+fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
+    let both = u64::from_le_bytes(size);
+    Some((usize::try_from(both & 0xffff_ffff).ok()?, usize::try_from(both >> 32).ok()?))
 }
 
 impl RequestView for HeaderMap {

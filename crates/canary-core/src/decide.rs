@@ -197,9 +197,6 @@ impl Rollout {
             Forced::No | Forced::Rejected => self.choose(policy, facts, ambient),
         };
         let chosen = choice.side.and_then(|side| self.variant(side));
-        // Who follows an outer proxy follows it in the features too.
-        let followed = choice.reason == Reason::Inbound
-            && policy.stamps.flags.as_ref().is_some_and(|name| facts.view.header(name).is_some());
         // Last, and whatever chose the variant, a pin too; but not a token, by which people look
         // at what was rolled back.
         let (variant, reason) = match chosen {
@@ -208,6 +205,7 @@ impl Rollout {
             }
             chosen => (chosen, choice.reason),
         };
+        let followed = inbound::brings_features(reason, &policy.stamps, facts.view);
         // A pin asks for no visitor, but features are theirs whatever chose the side.
         let point =
             |salt: Salt| self.point(salt, facts, choice.visitor.or_else(|| self.known_visitor(facts)));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::baggage;
 use crate::code_class::CodeClass;
 use crate::decide::{Ambient, Decision, Reason, Token, decide};
+use crate::inbound;
 use crate::policy::{Policy, Role};
 use crate::request::{RequestView, without_cookies, without_queries};
 use crate::rollout::{Anonymous, Rollout, RolloutId, Variant};
@@ -190,7 +191,7 @@ impl<'p, V: RequestView> Headers<'p, '_, V> {
     /// an inner proxy leaves alone what an outer one said, unless its own rollout has some.
     fn flags(&self, name: &'p str, decision: &Decision<'p>) -> Change<'p> {
         let flags = self.stamped.map_or(&[][..], |(rollout, _)| &rollout.flags);
-        let follows = decision.reason == Reason::Inbound && self.view.header(name).is_some();
+        let follows = inbound::brings_features(decision.reason, &self.policy.stamps, self.view);
         if self.policy.role == Role::Inner && (flags.is_empty() || follows) {
             return Change::Leave;
         }

@@ -155,6 +155,12 @@ fn an_inner_proxy_leaves_the_features_of_an_outer_one_unless_its_rollout_has_som
     let policy = elsewhere(inner, flag);
     assert_eq!(header(&policy, &ask("x", &stamped)), None, "it follows");
     assert_eq!(features(&policy, &ask("x", &stamped)), ("c", vec![]), "and counts none");
+    let rolled_back = elsewhere(&format!(r#"{inner}, "state": {{"r": {{"rolled_back": ["c"]}}}}"#), flag);
+    assert_eq!(
+        features(&rolled_back, &ask("x", &stamped)),
+        ("s", vec!["f"]),
+        "the side that serves has its own"
+    );
 }
 
 #[test]

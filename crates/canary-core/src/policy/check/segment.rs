@@ -108,9 +108,7 @@ impl Walk<'_> {
         }
         Ok(deepest + 1)
     }
-}
 
-impl Walk<'_> {
     /// Takes what stands on the way to something wrong for done: it has been told once.
     fn give_up(&mut self) {
         for place in std::mem::take(&mut self.path) {
