@@ -1,4 +1,5 @@
-//! The gauges of policies: each side's effective weight and whether it is rolled back.
+//! The gauges of policies: each side's effective weight, whether it is rolled back, and whether
+//! it is the baseline.
 //!
 //! They are set on ticks, never while a policy is being tried, and a bounded number at a
 //! time. Gauges outlive the policy that set them, so the names of the sides are kept in
@@ -9,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use canary_core::policy::Policy;
+use canary_core::split::VariantId;
 use canary_core::timeline::Instant;
 use fnv::FnvHashMap;
 
@@ -52,13 +54,15 @@ impl Gauges {
             for (variant, ppm) in rollout.effective_weights(now) {
                 let side = format!("{} {}", rollout.name, variant.name);
                 gone.remove(side.as_str());
-                queue.waiting.extend(side_gauges(&rollout.name, &variant.name, ppm, variant.rolled_back));
+                let is_baseline = variant.id == VariantId::BASELINE;
+                let values = [u64::from(ppm), variant.rolled_back.into(), is_baseline.into()];
+                queue.waiting.extend(side_gauges(&rollout.name, &variant.name, values));
                 queue.sides.push_str(&side);
                 queue.sides.push('\n');
             }
         }
         for (rollout, variant) in gone.iter().filter_map(|side| side.split_once(' ')) {
-            queue.waiting.extend(side_gauges(rollout, variant, 0, false));
+            queue.waiting.extend(side_gauges(rollout, variant, [0; 3]));
         }
         queue.waiting.push(("canary_policy_info".to_owned(), policy.digest));
         let all = gone.iter().fold(queue.sides.clone(), |all, side| all + side + "\n");
@@ -95,8 +99,9 @@ impl Gauges {
     }
 }
 
-fn side_gauges(rollout: &str, variant: &str, ppm: u32, rolled_back: bool) -> [(String, u64); 2] {
+fn side_gauges(rollout: &str, variant: &str, values: [u64; 3]) -> impl Iterator<Item = (String, u64)> {
     let labels = [("rollout", rollout), ("variant", variant)];
-    [("canary_weight_ppm", u64::from(ppm)), ("canary_rolled_back", u64::from(rolled_back))]
-        .map(|(metric, value)| (Name { labels: &labels, metric }.to_string(), value))
+    let metrics = ["canary_weight_ppm", "canary_rolled_back", "canary_baseline"];
+    let named = metrics.map(|metric| Name { labels: &labels, metric }.to_string());
+    named.into_iter().zip(values)
 }

@@ -11,13 +11,15 @@ use std::fmt;
 use std::ptr::{null_mut, slice_from_raw_parts_mut};
 use std::time::Duration;
 
+use canary_core::exchange::{Change, Moment};
+
 use crate::header_map::HeaderMap;
 
-/// Declares host calls. Natively, where there is no host, each fails.
+/// Declares host calls of a module. Natively, where there is no host, each fails.
 macro_rules! host_calls {
-    ($(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
+    ($module:literal: $(fn $name:ident($($arg:ident: $type:ty),*);)*) => {
         #[cfg(target_arch = "wasm32")]
-        #[link(wasm_import_module = "env")]
+        #[link(wasm_import_module = $module)]
         unsafe extern "C" {
             $(fn $name($($arg: $type),*) -> u32;)*
         }
@@ -30,7 +32,11 @@ macro_rules! host_calls {
     };
 }
 
-host_calls! {
+host_calls! { "wasi_snapshot_preview1":
+    fn clock_time_get(clock: u32, precision: u64, now: *mut u64);
+}
+
+host_calls! { "env":
     fn proxy_log(level: u32, text: *const u8, text_len: usize);
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max: usize, data: *mut *mut u8, len: *mut usize);
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize);
@@ -63,6 +69,7 @@ const UNIMPLEMENTED: u32 = 12;
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
+const RESPONSE_TRAILERS: u32 = 3;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 /// A worker that loses this often gives way.
@@ -77,8 +84,10 @@ pub(crate) struct Refused;
 pub(crate) enum MetricKind {
     /// Only ever rises.
     Counter,
-    /// Is what was recorded last.
+    /// Is what was recorded last, or added up.
     Gauge,
+    /// Keeps how often which values were recorded.
+    Histogram,
 }
 
 // Logging
@@ -127,45 +136,48 @@ pub(crate) fn request_headers() -> Result<HeaderMap, Refused> {
 
 /// A response header; of a repeated one all values, with commas between them.
 pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
+    header(RESPONSE_HEADERS, name)
+}
+
+/// A response trailer, once the stream is over.
+pub(crate) fn response_trailer(name: &str) -> Option<Vec<u8>> {
+    header(RESPONSE_TRAILERS, name)
+}
+
+fn header(map: u32, name: &str) -> Option<Vec<u8>> {
     // SAFETY: as above, and the host reads `name` during the call.
     let bytes = fetch("get_header_map_value", |data, len| unsafe {
-        proxy_get_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), data, len)
+        proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, len)
     });
     bytes.ok().flatten()
 }
 
-/// Replaces whatever a request header holds.
-pub(crate) fn replace_request_header(name: &str, value: &[u8]) {
-    replace(REQUEST_HEADERS, name, value);
+/// Applies a change to a request's headers.
+pub(crate) fn change_request_header(change: &Change<'_>) {
+    self::change(REQUEST_HEADERS, change);
 }
 
-/// Replaces whatever a response header holds.
-pub(crate) fn replace_response_header(name: &str, value: &[u8]) {
-    replace(RESPONSE_HEADERS, name, value);
+/// Applies a change to a response's headers.
+pub(crate) fn change_response_header(change: &Change<'_>) {
+    self::change(RESPONSE_HEADERS, change);
 }
 
-fn replace(map: u32, name: &str, value: &[u8]) {
+/// Applies a change; a header that is removed goes however often it stands there.
+fn change(map: u32, change: &Change<'_>) {
     // SAFETY: the host reads the texts during the call.
-    let status = unsafe {
-        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    let (call, status) = match change {
+        Change::Leave => return,
+        Change::Set(name, value) => ("replace_header_map_value", unsafe {
+            proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        }),
+        Change::Add(name, value) => ("add_header_map_value", unsafe {
+            proxy_add_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        }),
+        Change::Remove(name) => ("remove_header_map_value", unsafe {
+            proxy_remove_header_map_value(map, name.as_ptr(), name.len())
+        }),
     };
-    let _logged = checked("replace_header_map_value", status);
-}
-
-/// Adds a response header beside those of this name.
-pub(crate) fn add_response_header(name: &str, value: &[u8]) {
-    // SAFETY: the host reads the texts during the call.
-    let status = unsafe {
-        proxy_add_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    };
-    let _logged = checked("add_header_map_value", status);
-}
-
-/// Removes a request header, however often it stands there.
-pub(crate) fn remove_request_header(name: &str) {
-    // SAFETY: the host reads `name` during the call.
-    let status = unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
-    let _logged = checked("remove_header_map_value", status);
+    let _logged = checked(call, status);
 }
 
 /// Puts a text into the stream's filter state as `wasm.<name>`. The name is ONE path element:
@@ -204,6 +216,16 @@ pub(crate) fn environment(name: &str) -> Option<Vec<u8>> {
     std::env::var_os(name).map(OsString::into_encoded_bytes)
 }
 
+/// A clock that only goes forward, to measure with; `None` where the host does not tell it, as
+/// one that grants the filter only what an older one needed.
+pub(crate) fn moment() -> Option<Moment> {
+    const MONOTONIC: u32 = 1;
+    let mut now = 0;
+    // SAFETY: the host writes a number to `now`.
+    let status = unsafe { clock_time_get(MONOTONIC, 1, &raw mut now) };
+    checked("clock_time_get", status).ok().map(|()| Moment(now))
+}
+
 /// The time, in seconds since 1970.
 pub(crate) fn now() -> Option<u64> {
     let mut now = 0;
@@ -233,17 +255,21 @@ pub(crate) fn set_shared_data(key: &str, value: &[u8]) {
 }
 
 /// Changes what is shared, also while other workers do: `change` is asked again for what they
-/// have written meanwhile, and gives nothing where nothing is to be written.
-pub(crate) fn update_shared_data(key: &str, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+/// have written meanwhile, and gives nothing where nothing is to be written. What it gave last,
+/// where that was written.
+pub(crate) fn update_shared_data<T>(
+    key: &str,
+    change: impl Fn(&[u8]) -> Option<(Vec<u8>, T)>,
+) -> Option<(Vec<u8>, T)> {
     for _ in 0..MAX_TRIES {
-        let Ok((before, version)) = versioned(key) else { return };
-        let Some(after) = change(&before.unwrap_or_default()) else { return };
-        let status = write_shared(key, &after, version);
+        let (before, version) = versioned(key).ok()?;
+        let after = change(&before.unwrap_or_default())?;
+        let status = write_shared(key, &after.0, version);
         if status != CAS_MISMATCH {
-            let _logged = checked("set_shared_data", status);
-            return;
+            return checked("set_shared_data", status).ok().map(|()| after);
         }
     }
+    None
 }
 
 /// What is shared, and its version.
@@ -268,6 +294,7 @@ pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Refused
     let kind = match kind {
         MetricKind::Counter => 0,
         MetricKind::Gauge => 1,
+        MetricKind::Histogram => 2,
     };
     let mut id = 0;
     // SAFETY: the host reads `name` and writes a number to `id`.
@@ -275,14 +302,13 @@ pub(crate) fn define_metric(kind: MetricKind, name: &str) -> Result<u32, Refused
     checked("define_metric", status).map(|()| id)
 }
 
-/// Adds to a counter. The host takes no zero.
-pub(crate) fn increment_metric(id: u32, by: u64) -> Result<(), Refused> {
-    let by = i64::try_from(by).unwrap_or(i64::MAX);
+/// Adds to a counter or a gauge. The host takes no zero, and nothing off a counter.
+pub(crate) fn increment_metric(id: u32, by: i64) -> Result<(), Refused> {
     // SAFETY: no memory is passed.
     checked("increment_metric", unsafe { proxy_increment_metric(id, by) })
 }
 
-/// Sets a gauge.
+/// Sets a gauge, or puts a value into a histogram.
 pub(crate) fn record_metric(id: u32, value: u64) -> Result<(), Refused> {
     // SAFETY: no memory is passed.
     checked("record_metric", unsafe { proxy_record_metric(id, value) })

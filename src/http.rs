@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use canary_core::exchange::{Change, Exchange};
+use canary_core::exchange::{Change, End, Exchange};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -29,48 +29,65 @@ impl HttpContext for Http {
         let active = &*self.active;
         let Ok(headers) = host::request_headers() else {
             // Nothing is known of the request: nobody gets a variant by a stamp of their own.
-            active.policy.foreign_stamps().for_each(host::remove_request_header);
+            let stamps = active.policy.foreign_stamps().map(Change::Remove);
+            stamps.for_each(|stamp| host::change_request_header(&stamp));
             return Action::Continue;
         };
         let random = || active.random();
         let (exchange, plan) = Exchange::on_request(&active.policy, &headers, active.ambient(&random));
         self.exchange = exchange;
-        for change in plan.stamps.iter().chain(&plan.more) {
-            match change {
-                Change::Leave => {}
-                Change::Set(name, value) => host::replace_request_header(name, value),
-                Change::Remove(name) => host::remove_request_header(name),
-            }
-        }
+        plan.stamps.iter().chain(&plan.more).for_each(host::change_request_header);
         if plan.log {
             active.log_decision(&plan.decision);
         }
-        active.table.request(&plan, &active.stats);
+        active.count_request(&plan);
+        self.exchange.begin(&active.policy, host::moment);
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         if self.exchange.is_served() {
-            let status = host::response_header(":status").unwrap_or_default();
-            let cache_control = || host::response_header("cache-control");
-            let plan = self.exchange.on_response(&self.active.policy, &status, cache_control);
-            if let Change::Set(name, value) = plan.stamp {
-                host::replace_response_header(name, &value);
-            }
-            if let Some(value) = plan.set_cookie {
-                host::add_response_header("set-cookie", &value);
-            }
-            if let Some(value) = plan.cache_control {
-                host::replace_response_header("cache-control", &value);
-            }
+            let active = &*self.active;
+            let plan = self.exchange.on_response(&active.policy, host::moment, host::response_header);
+            host::change_response_header(&plan.stamp);
+            plan.more.iter().for_each(host::change_response_header);
+            active.table.response(&plan, &active.policy, &active.stats);
         }
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        if let Some(outcome) = self.exchange.on_end() {
-            self.active.table.response(outcome, &self.active.policy, &self.active.stats);
+        let active = &*self.active;
+        if let Some(outcome) = self.exchange.on_end(&active.policy, &Ended(active)) {
+            active.table.end(outcome, &active.policy, &active.stats);
         }
-        self.active.stream_ended();
+        active.stream_ended();
+    }
+}
+
+/// A stream that is over, as Envoy tells of it while it is logged.
+struct Ended<'a>(&'a Active);
+
+impl End for Ended<'_> {
+    fn is_sampled(&self) -> bool {
+        self.0.sampler.takes()
+    }
+
+    fn grpc_status(&self) -> Option<Vec<u8>> {
+        const NAME: &str = "grpc-status";
+        host::response_trailer(NAME).or_else(|| host::response_header(NAME))
+    }
+
+    fn attempts(&self) -> Option<u64> {
+        let bytes = host::property("upstream\0request_attempt_count")?;
+        Some(u64::from_le_bytes(*bytes.first_chunk()?))
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        host::property("xds\0cluster_name")
+    }
+
+    fn details(&self) -> Option<Vec<u8>> {
+        host::property("response\0code_details")
     }
 }

@@ -6,12 +6,15 @@
 //! | `root` | one plugin configuration: loading a policy, falling back to the last good one, ticks |
 //! | `http` | one stream: header map → exchange → apply the plan |
 //! | `stats` | metric names and ids, counters gathered between ticks |
+//! | `table` | what is counted of requests, and under which names |
+//! | `draws` | users whom a split has drawn, each once in all workers |
 //! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
 //! | `plugin` | what the VMs of a plugin share: the last good policy, what was told |
 //! | `random` | random bits, many at once |
 //! | `host` | host calls that cannot trap |
 //! | `header_map` | a request's header map, read in place |
 
+mod draws;
 mod gauges;
 mod header_map;
 mod host;
@@ -20,6 +23,7 @@ mod plugin;
 mod random;
 mod root;
 mod stats;
+mod table;
 
 use std::rc::Rc;
 

@@ -35,6 +35,12 @@ impl Plugin {
         format!("canary.{what}/{}", self.0)
     }
 
+    /// Its name, as a label of stats.
+    pub(crate) fn label(&self) -> String {
+        let name = self.0.rsplit_once('/').map_or("", |(name, _)| name);
+        name.replace(';', "_")
+    }
+
     /// Keeps a good policy for the time when a bad one comes, or a VM is built anew.
     pub(crate) fn keep(&self, text: &[u8]) {
         host::set_shared_data(&self.key("policy"), text);

@@ -6,22 +6,29 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use canary_core::decide::{Ambient, Decision};
+use canary_core::exchange::RequestPlan;
 use canary_core::forced::{KeyRing, Override};
 use canary_core::policy::{Policy, Problems};
 use canary_core::rollout::Rollout;
+use canary_core::sampler::Sampler;
 use canary_core::timeline::Instant;
 use canary_core::token::NoKeys;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use crate::draws::Draws;
 use crate::host;
 use crate::http::Http;
 use crate::plugin::{Plugin, Told};
 use crate::random::Random;
-use crate::stats::{Stats, Table};
+use crate::stats::{Name, Stats};
+use crate::table::Table;
 
 /// Counters lag by this much at most.
 const TICK: Duration = Duration::from_millis(200);
+
+/// The longest time in seconds that is believed to have passed between two ticks.
+const MAX_PASSED: Instant = 60;
 
 /// A policy with more problems than this is told about in part; `canaryctl validate` tells all.
 const MAX_PROBLEMS_LOGGED: usize = 1_000;
@@ -42,6 +49,8 @@ pub(crate) struct Active {
     next_change: Cell<Option<Instant>>,
     keys: KeyRing,
     random: Random,
+    draws: Draws,
+    pub(crate) sampler: Sampler,
     /// As of the last tick, where the host tells it: decisions of one policy agree, and a clock costs a call.
     now: Cell<Option<Instant>>,
     line: RefCell<Vec<u8>>,
@@ -54,6 +63,17 @@ impl Root {
         let active = Active::new(Policy::default(), KeyRing::default(), stats.clone());
         Self { plugin: Plugin::default(), stats, active: Rc::new(active) }
     }
+
+    /// Shows that this VM lives: Envoy's own stats tell nothing of one that has died.
+    fn count_seconds(&self, before: Option<Instant>, now: Option<Instant>) {
+        let passed = before.zip(now).map_or(0, |(before, now)| now.saturating_sub(before));
+        // More is a clock that was set.
+        if (1..=MAX_PASSED).contains(&passed) {
+            let labels = [("plugin", &*self.plugin.label())];
+            let name = Name { labels: &labels, metric: "canary_vm_seconds_total" };
+            self.stats.count(&name.to_string(), passed.unsigned_abs());
+        }
+    }
 }
 
 impl Context for Root {
@@ -61,6 +81,7 @@ impl Context for Root {
         // A VM outlives its root contexts: without this the old one would tick for ever.
         host::set_tick_period(Duration::ZERO);
         self.active.ended.set(true);
+        self.active.merge_draws(&self.plugin);
         self.stats.flush();
         true
     }
@@ -79,7 +100,7 @@ impl RootContext for Root {
         let text = text.unwrap_or_default();
         let policy = match loaded {
             Ok(policy) => {
-                self.stats.count("canary_policy_loads_total");
+                self.stats.count("canary_policy_loads_total", 1);
                 plugin.keep(&text);
                 match text.trim_ascii() {
                     [] => plugin.once(Told::Empty, &[], log_empty),
@@ -88,7 +109,7 @@ impl RootContext for Root {
                 policy
             }
             Err(problems) => {
-                self.stats.count("canary_policy_errors_total");
+                self.stats.count("canary_policy_errors_total", 1);
                 let strict = host::environment("CANARY_STRICT").as_deref() == Some(b"1");
                 let last_good = if strict { None } else { plugin.last_good() };
                 let goes_on = match &last_good {
@@ -123,11 +144,13 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        self.stats.flush();
         let active = &self.active;
         let before = active.now.get();
         let now = now().or(before);
         active.now.set(now);
+        self.count_seconds(before, now);
+        active.merge_draws(&self.plugin);
+        self.stats.flush();
         // A clock that was set back takes weights back too.
         if now < before || active.next_change.get().is_some_and(|change| Some(change) <= now) {
             active.queue_gauges(&self.plugin);
@@ -150,6 +173,8 @@ impl Active {
             next_change: Cell::default(),
             keys,
             random: Random::default(),
+            draws: Draws::new(&policy),
+            sampler: Sampler::default(),
             now: Cell::new(now()),
             table: Table::new(&policy),
             policy,
@@ -189,6 +214,18 @@ impl Active {
         if write!(line, "{decision}").is_ok() {
             host::set_filter_state("canary.decision", &line);
         }
+    }
+
+    /// Counts a request with its decision.
+    pub(crate) fn count_request(&self, plan: &RequestPlan<'_>) {
+        self.table.request(plan, &self.policy, &self.stats);
+        if let Some(draw) = &plan.draw {
+            self.draws.drawn(draw, &self.table, &self.policy, &self.stats);
+        }
+    }
+
+    fn merge_draws(&self, plugin: &Plugin) {
+        self.draws.merge(self.instant(), plugin, &self.table, &self.policy, &self.stats);
     }
 
     /// A stream is over. After the plugin's end no tick comes to add what it counted.

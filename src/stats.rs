@@ -1,52 +1,53 @@
-//! The metrics of a VM. Counters: their names, their ids, and what was counted since the last tick.
+//! The metrics of a VM: their names, their ids, and what was counted since the last tick.
 //!
-//! A metric is defined when it is first counted, since defining many at once stalls a
-//! worker; and counts are gathered here and added on a tick, since a host call for each
-//! would be paid by every request.
+//! A metric is defined when it is first used, since defining many at once stalls a worker; and
+//! counts are gathered here and added on a tick, since a host call for each would be paid by
+//! every request.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use canary_core::code_class::CodeClass;
-use canary_core::decide::{Reason, Token};
-use canary_core::exchange::{Outcome, RequestPlan};
-use canary_core::policy::Policy;
-use canary_core::rollout::{Rollout, Variant};
 use fnv::FnvHashMap;
 
 use crate::gauges::Gauges;
 use crate::host::{self, MetricKind};
 
-/// The metrics of one VM. Whatever the policy, one name is one counter.
+/// The metrics of one VM. Whatever the policy, one name is one metric.
 #[derive(Default)]
 pub(crate) struct Stats {
     by_name: RefCell<FnvHashMap<Box<str>, SlotId>>,
     slots: RefCell<Vec<Slot>>,
     /// Slots with something to add, each once.
     dirty: RefCell<Vec<SlotId>>,
+    /// Metrics whose names are not in shared data yet, a line each.
+    new: RefCell<Vec<String>>,
     adopted: Cell<bool>,
     gauges: Gauges,
 }
 
-/// Where the counters of one policy are, worked out when each is first counted.
-///
-/// For each rollout: one place for each reason, one for refused tokens, then one for requests
-/// and one for each class of each side, then two for each flag.
-pub(crate) struct Table {
-    /// Where the places of each rollout begin; the place behind the last one is for requests
-    /// that no rollout matched.
-    begins: Box<[usize]>,
-    slots: Box<[Cell<Option<SlotId>>]>,
+/// What is done with a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A counter.
+    Count,
+    /// A counter that is added to in millionths, and shows the whole ones.
+    Millionths,
+    /// A gauge that is added to and taken from.
+    Level,
+    /// A histogram.
+    Histogram,
 }
 
-/// A counter's place in [`Stats`].
-#[derive(Clone, Copy)]
-struct SlotId(usize);
+/// A metric's place in [`Stats`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotId(usize);
 
 struct Slot {
     name: Box<str>,
+    kind: Kind,
     id: Option<u32>,
-    pending: u64,
+    pending: i64,
+    is_dirty: bool,
 }
 
 /// A metric's name in Envoy's form: labels stand in it as `key=.=value;.;`.
@@ -55,105 +56,13 @@ pub(crate) struct Name<'a> {
     pub(crate) metric: &'a str,
 }
 
-/// Where the names of counters outlive their VM. Envoy drops a counter with the last VM that
-/// has defined it, so a VM that takes over (a new filter, another environment) defines those
-/// that it finds here before the old ones go.
-const KNOWN: &str = "canary.counters";
+/// Where the names of metrics outlive their VM. Envoy drops a metric with the last VM that has
+/// defined it, so a VM that takes over (a new filter, another environment) defines those that it
+/// finds here before the old ones go.
+const KNOWN: &str = "canary.metrics";
 
 /// As many are defined in some 5 ms.
 const MAX_KNOWN: usize = 1_000;
-
-/// The label of requests that no rollout matched.
-const NO_ROLLOUT: &str = "none";
-
-const REASONS: usize = Reason::ALL.len();
-const CLASSES: usize = CodeClass::ALL.len();
-/// Where a rollout's sides begin: behind its reasons and its refused tokens.
-const SIDES: usize = REASONS + 1;
-/// What a flag can be.
-const VALUES: [&str; 2] = ["off", "on"];
-
-// impl Table
-
-impl Table {
-    /// Room for every counter of a policy.
-    pub(crate) fn new(policy: &Policy) -> Self {
-        let mut end = 0;
-        let begins = policy.rollouts.iter().map(|rollout| {
-            let begin = end;
-            end += SIDES + rollout.variants.len() * (1 + CLASSES) + rollout.flags.len() * VALUES.len();
-            begin
-        });
-        let begins = begins.collect();
-        Self { begins, slots: (0..=end).map(|_| Cell::new(None)).collect() }
-    }
-
-    /// Counts a request with its decision.
-    pub(crate) fn request(&self, plan: &RequestPlan<'_>, stats: &Stats) {
-        let decision = &plan.decision;
-        let reason = decision.reason;
-        let Some(rollout) = decision.rollout else {
-            return self.add(self.slots.len() - 1, stats, || decisions(NO_ROLLOUT, reason));
-        };
-        let begin = self.begin(rollout);
-        self.add(begin + reason.index(), stats, || decisions(&rollout.name, reason));
-        if decision.token == Token::Rejected {
-            self.add(begin + REASONS, stats, || {
-                Name { labels: &[("rollout", &rollout.name)], metric: "canary_override_rejected_total" }
-                    .to_string()
-            });
-        }
-        if let Some(variant) = decision.variant.filter(|_| plan.counted) {
-            self.add(begin + SIDES + variant.id.slot() * (1 + CLASSES), stats, || {
-                let labels = [("rollout", &*rollout.name), ("variant", &*variant.name)];
-                Name { labels: &labels, metric: "canary_requests_total" }.to_string()
-            });
-        }
-        let flags_begin = begin + SIDES + rollout.variants.len() * (1 + CLASSES);
-        for (flag, on) in decision.flags.iter() {
-            let value = usize::from(on);
-            self.add(flags_begin + flag * VALUES.len() + value, stats, || {
-                let name = rollout.flags.get(flag).map_or("-", |flag| &flag.name);
-                let value = VALUES.get(value).copied().unwrap_or_default();
-                let labels = [("rollout", &*rollout.name), ("flag", name), ("value", value)];
-                Name { labels: &labels, metric: "canary_flag_evaluations_total" }.to_string()
-            });
-        }
-    }
-
-    /// Counts how an exchange ended.
-    pub(crate) fn response(&self, outcome: Outcome, policy: &Policy, stats: &Stats) {
-        let Outcome { rollout, variant, class } = outcome;
-        let Some(rollout) = policy.rollout(rollout) else { return };
-        let Some(variant) = rollout.variant(variant) else { return };
-        let variant_begins = self.begin(rollout) + SIDES + variant.id.slot() * (1 + CLASSES);
-        self.add(variant_begins + 1 + class.index(), stats, || responses(rollout, variant, class));
-    }
-
-    fn begin(&self, rollout: &Rollout) -> usize {
-        let begin = usize::try_from(rollout.id.0).ok().and_then(|id| self.begins.get(id));
-        begin.copied().unwrap_or_default()
-    }
-
-    fn add(&self, place: usize, stats: &Stats, name: impl FnOnce() -> String) {
-        let Some(place) = self.slots.get(place) else { return };
-        let slot = place.get().unwrap_or_else(|| stats.slot(name()));
-        place.set(Some(slot));
-        stats.add(slot, 1);
-    }
-}
-
-fn decisions(rollout: &str, reason: Reason) -> String {
-    let labels = [("rollout", rollout), ("reason", reason.as_str())];
-    Name { labels: &labels, metric: "canary_decisions_total" }.to_string()
-}
-
-fn responses(rollout: &Rollout, variant: &Variant, class: CodeClass) -> String {
-    let labels = [("rollout", &*rollout.name), ("variant", &*variant.name), ("code_class", class.as_str())];
-    Name { labels: &labels, metric: "canary_responses_total" }.to_string()
-}
-
-// impl Stats
 
 impl Stats {
     /// The gauges of this VM.
@@ -162,81 +71,131 @@ impl Stats {
     }
 
     /// Counts something that is not on the request path, by name.
-    pub(crate) fn count(&self, name: &str) {
-        self.add(self.slot(name.to_owned()), 1);
+    pub(crate) fn count(&self, name: &str, by: u64) {
+        self.add(self.slot(Kind::Count, name.to_owned()), i64::try_from(by).unwrap_or(i64::MAX));
     }
 
-    fn slot(&self, name: String) -> SlotId {
+    /// The place of a metric.
+    pub(crate) fn slot(&self, kind: Kind, name: String) -> SlotId {
         let mut slots = self.slots.borrow_mut();
         *self.by_name.borrow_mut().entry(name.into()).or_insert_with_key(|name| {
-            slots.push(Slot { name: name.clone(), id: None, pending: 0 });
+            slots.push(Slot { name: name.clone(), kind, id: None, pending: 0, is_dirty: false });
             SlotId(slots.len() - 1)
         })
     }
 
-    fn add(&self, slot_id: SlotId, by: u64) {
+    /// Adds to a counter or level, at the next tick.
+    pub(crate) fn add(&self, slot_id: SlotId, by: i64) {
         if let Some(slot) = self.slots.borrow_mut().get_mut(slot_id.0) {
-            if slot.pending == 0 {
+            slot.pending = slot.pending.saturating_add(by);
+            if !std::mem::replace(&mut slot.is_dirty, true) {
                 self.dirty.borrow_mut().push(slot_id);
             }
-            slot.pending = slot.pending.saturating_add(by);
         }
     }
 
-    /// Adds what was gathered to Envoy's counters; what the host refuses waits for the next time.
+    /// Puts a value into a histogram, at once: no two can be put together.
+    pub(crate) fn record(&self, slot_id: SlotId, value: u64) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(slot_id.0) {
+            // A refused call has been logged; the value is lost.
+            let _logged = slot.define(&self.new).and_then(|id| host::record_metric(id, value));
+        }
+    }
+
+    /// Adds what was gathered to Envoy's metrics; what the host refuses waits for the next time.
     pub(crate) fn flush(&self) {
         let mut slots = self.slots.borrow_mut();
-        let mut new = Vec::new();
         self.dirty.borrow_mut().retain(|slot_id| {
             let Some(slot) = slots.get_mut(slot_id.0) else { return false };
-            if slot.id.is_none() {
-                new.push(slot.name.clone());
-            }
-            if slot.define().and_then(|id| host::increment_metric(id, slot.pending)).is_ok() {
-                slot.pending = 0;
-            }
-            slot.pending > 0
+            slot.is_dirty = slot.flush(&self.new).is_err();
+            slot.is_dirty
         });
+        let new = std::mem::take(&mut *self.new.borrow_mut());
         if !new.is_empty() {
-            host::update_shared_data(KNOWN, |known| with_names(known, &new));
+            host::update_shared_data(KNOWN, |known| with_lines(known, &new));
         }
     }
 
-    /// Takes over the counters of the VMs that were here before, once for each VM.
+    /// Takes over the metrics of the VMs that were here before, once for each VM.
     pub(crate) fn adopt(&self) {
         if self.adopted.replace(true) {
             return;
         }
         let known = host::shared_data(KNOWN).unwrap_or_default();
-        for name in String::from_utf8_lossy(&known).lines() {
-            let slot = self.slot(name.to_owned());
+        for line in String::from_utf8_lossy(&known).lines() {
+            let Some((kind, name)) = Kind::of_line(line) else { continue };
+            let slot = self.slot(kind, name.to_owned());
             if let Some(slot) = self.slots.borrow_mut().get_mut(slot.0) {
-                // A refused call has been logged; it is defined when it is first counted.
-                let _logged = slot.define();
+                // A refused call has been logged; it is defined when it is first used.
+                let _logged = slot.define(&RefCell::default());
             }
         }
     }
 }
 
-/// A list of names, one on each line, and those that were not in it; `None` where nothing is new.
-fn with_names(known: &[u8], new: &[Box<str>]) -> Option<Vec<u8>> {
+/// A list of lines and those that were not in it; `None` where nothing is new.
+fn with_lines(known: &[u8], new: &[String]) -> Option<(Vec<u8>, ())> {
     let known = std::str::from_utf8(known).unwrap_or_default();
-    let mut names: Vec<&str> = known.lines().collect();
-    let before = names.len();
-    for name in new.iter().map(|name| &**name) {
-        if names.len() < MAX_KNOWN && !known.lines().any(|other| other == name) {
-            names.push(name);
+    let mut lines: Vec<&str> = known.lines().collect();
+    let before = lines.len();
+    for line in new {
+        if lines.len() < MAX_KNOWN && !known.lines().any(|other| other == line) {
+            lines.push(line);
         }
     }
-    (names.len() > before).then(|| names.join("\n").into_bytes())
+    (lines.len() > before).then(|| (lines.join("\n").into_bytes(), ()))
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Count, Self::Millionths, Self::Level, Self::Histogram];
+
+    /// How many of what is gathered make one.
+    fn unit(self) -> i64 {
+        if self == Self::Millionths { 1_000_000 } else { 1 }
+    }
+
+    fn metric(self) -> MetricKind {
+        match self {
+            Self::Count | Self::Millionths => MetricKind::Counter,
+            Self::Level => MetricKind::Gauge,
+            Self::Histogram => MetricKind::Histogram,
+        }
+    }
+
+    /// The first letter of a line in shared data.
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Count => "c",
+            Self::Millionths => "m",
+            Self::Level => "l",
+            Self::Histogram => "h",
+        }
+    }
+
+    fn of_line(line: &str) -> Option<(Self, &str)> {
+        let (letter, name) = line.split_once(' ')?;
+        Some((Self::ALL.into_iter().find(|kind| kind.letter() == letter)?, name))
+    }
 }
 
 impl Slot {
-    fn define(&mut self) -> Result<u32, host::Refused> {
-        match self.id {
-            Some(id) => Ok(id),
-            None => Ok(*self.id.insert(host::define_metric(MetricKind::Counter, &self.name)?)),
+    fn define(&mut self, new: &RefCell<Vec<String>>) -> Result<u32, host::Refused> {
+        if let Some(id) = self.id {
+            return Ok(id);
         }
+        let id = host::define_metric(self.kind.metric(), &self.name)?;
+        new.borrow_mut().push(format!("{} {}", self.kind.letter(), self.name));
+        Ok(*self.id.insert(id))
+    }
+
+    fn flush(&mut self, new: &RefCell<Vec<String>>) -> Result<(), host::Refused> {
+        let unit = self.kind.unit();
+        let whole = self.pending / unit;
+        if whole != 0 {
+            host::increment_metric(self.define(new)?, whole)?;
+            self.pending -= whole * unit;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::contender::RULES;
+use crate::contender::{BARE, RULES};
 use crate::fixture::{BASIC, browser, exchange, host, ok};
 use crate::harness::{Artefact, Vm};
 use crate::settings::Settings;
@@ -29,6 +29,7 @@ pub(crate) fn print(settings: &Settings) -> Result<()> {
     let columns = [
         ("empty", &settings.empty, ""),
         ("floor", &settings.floor, ""),
+        ("bare", &settings.filter, BARE),
         ("basic", &settings.filter, BASIC),
         ("rules", &settings.filter, RULES),
     ];

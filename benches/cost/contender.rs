@@ -2,6 +2,12 @@
 
 use crate::fixture::BASIC;
 
+/// The basic policy without the figures that can be switched off.
+pub(crate) const BARE: &str = include_str!("../policies/bare.json");
+
+/// The basic policy with every figure: geos, events, load reports.
+const FIGURES: &str = include_str!("../policies/figures.json");
+
 /// Every feature.
 pub(crate) const ALL_FEATURES: &str = include_str!("../policies/all.json");
 
@@ -16,7 +22,9 @@ pub(crate) enum Contender {
     Floor,
     /// The floor, with one call left out.
     FloorWithout(Call),
+    Bare,
     Basic,
+    Figures,
     Rules,
     Features,
     Lua,
@@ -54,11 +62,13 @@ impl Call {
 }
 
 /// The yardsticks and the rivals, in the order of the report.
-pub(crate) const ALL: [Contender; 9] = [
+pub(crate) const ALL: [Contender; 11] = [
     Contender::NoFilter,
     Contender::Empty,
     Contender::Floor,
+    Contender::Bare,
     Contender::Basic,
+    Contender::Figures,
     Contender::Rules,
     Contender::Features,
     Contender::Lua,
@@ -81,10 +91,12 @@ impl Contender {
             Self::Empty => "empty SDK filter",
             Self::Floor => "floor (host calls alone)",
             Self::FloorWithout(_) => "floor without a call",
+            Self::Bare => "canary, basic, no figures",
             Self::Basic => "canary, basic policy",
+            Self::Figures => "canary, basic, every figure",
             Self::Rules => "canary, identity+geo+5 rules",
             Self::Features => "canary, every feature",
-            Self::Lua => "Lua, basic policy's work",
+            Self::Lua => "Lua, the bare policy's work",
             Self::PlainUpstream => "plain route to an upstream",
             Self::Native => "native weighted_clusters",
         }
@@ -110,7 +122,9 @@ impl Contender {
             Self::Empty => Some(("empty.wasm", "")),
             Self::Floor => Some(("floor.wasm", "")),
             Self::FloorWithout(call) => Some(("floor.wasm", call.name())),
+            Self::Bare => Some(("filter.wasm", BARE)),
             Self::Basic => Some(("filter.wasm", BASIC)),
+            Self::Figures => Some(("filter.wasm", FIGURES)),
             Self::Rules => Some(("filter.wasm", RULES)),
             Self::Features => Some(("filter.wasm", ALL_FEATURES)),
             Self::NoFilter | Self::Lua | Self::PlainUpstream | Self::Native => None,
@@ -120,9 +134,9 @@ impl Contender {
     /// Whether its responses carry the variant, so that one which is out of order shows.
     pub(crate) fn stamps(self) -> bool {
         match self {
-            Self::Floor | Self::Basic | Self::Rules | Self::Features | Self::Lua => true,
             Self::FloorWithout(call) => call != Call::ResponseStamp,
-            _ => false,
+            Self::NoFilter | Self::Empty | Self::PlainUpstream | Self::Native => false,
+            _ => true,
         }
     }
 }

@@ -6,8 +6,13 @@
 use crate::contender::{ALL, Call, Contender};
 use crate::measure::Lane;
 
-/// The bounds that the filter must hold under the basic policy.
-const LIMITS: [(Contender, f64); 2] = [(Contender::Floor, 1.25), (Contender::Empty, 2.5)];
+/// At most so many times what another adds.
+const LIMITS: [(Contender, Contender, f64); 4] = [
+    (Contender::Bare, Contender::Floor, 1.25),
+    (Contender::Bare, Contender::Empty, 2.5),
+    (Contender::Basic, Contender::Bare, 1.33),
+    (Contender::Figures, Contender::Bare, 1.33),
+];
 
 /// Rounds to a block: a few seconds.
 const BLOCK: usize = 10;
@@ -45,15 +50,10 @@ pub(crate) fn print(lanes: &[Lane]) {
         );
     }
     println!();
-    for (other, limit) in LIMITS {
-        let spread = Spread::of(ratio(lanes, Contender::Basic, other));
+    for (one, other, limit) in LIMITS {
+        let spread = Spread::of(ratio(lanes, one, other));
         let verdict = if spread.median <= limit { "holds" } else { "EXCEEDED" };
-        println!(
-            "{verdict}: {} costs {} x {}, at most {limit}",
-            Contender::Basic.name(),
-            spread.text(2),
-            other.name()
-        );
+        println!("{verdict}: {} costs {} x {}, at most {limit}", one.name(), spread.text(2), other.name());
     }
 }
 

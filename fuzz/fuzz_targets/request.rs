@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use canary_core::decide::{Ambient, decide};
-use canary_core::exchange::Exchange;
+use canary_core::exchange::{End, Exchange};
 use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
@@ -60,5 +60,31 @@ fuzz_target!(|bytes: &[u8]| {
     let once = decide(&POLICY, &request, ambient).to_string();
     assert_eq!(once, decide(&POLICY, &request, ambient).to_string());
     let (mut exchange, _) = Exchange::on_request(&POLICY, &request, ambient);
-    exchange.on_response(&POLICY, b"200", || Some(bytes.to_vec()));
+    exchange.on_response(&POLICY, || None, |_| Some(bytes.to_vec()));
+    exchange.on_end(&POLICY, &Ended(bytes));
 });
+
+/// An exchange of which everything that is told is the input.
+struct Ended<'a>(&'a [u8]);
+
+impl End for Ended<'_> {
+    fn is_sampled(&self) -> bool {
+        true
+    }
+
+    fn grpc_status(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_vec())
+    }
+
+    fn attempts(&self) -> Option<u64> {
+        u64::try_from(self.0.len()).ok()
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        (self.0.len() % 2 == 0).then(|| self.0.to_vec())
+    }
+
+    fn details(&self) -> Option<Vec<u8>> {
+        Some(self.0.to_vec())
+    }
+}

@@ -35,9 +35,14 @@ pub(crate) fn artefact() -> Option<Artefact> {
     Some(Artefact::load(&path).unwrap_or_else(|e| panic!("CANARY_WASM: {e}")))
 }
 
-/// A world at a fixed time with a remote address.
+/// A world at a fixed time, with a remote address and an upstream that answered at once.
 pub(crate) fn host() -> Host {
-    let properties = [(b"source\0address".to_vec(), b"203.0.113.7:4711".to_vec())];
+    let properties = [
+        ("source\0address", &b"203.0.113.7:4711"[..]),
+        ("upstream\0request_attempt_count", &[1, 0, 0, 0, 0, 0, 0, 0]),
+        ("xds\0cluster_name", b"checkout-v1"),
+    ];
+    let properties = properties.map(|(path, value)| (path.as_bytes().to_vec(), value.to_vec()));
     Host {
         now_ns: 1_764_547_200_000_000_000,
         properties: properties.into_iter().collect(),

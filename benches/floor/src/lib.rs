@@ -1,5 +1,5 @@
 //! What the host calls alone cost: the same SDK and the same host calls as the
-//! filter makes for a request under the basic policy, with a fixed decision. It
+//! filter makes for a request under the bare policy, with a fixed decision. It
 //! reads no policy, parses no header and hashes nothing. Its configuration names a call
 //! that it leaves out, so that the difference is what that call costs.
 #![cfg(target_arch = "wasm32")]
@@ -17,6 +17,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use canary_core::exchange::Change;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
@@ -58,8 +59,8 @@ enum Call {
 /// Requests and responses since the last flush.
 #[derive(Default)]
 struct Gathered {
-    requests: Cell<u64>,
-    responses: Cell<u64>,
+    requests: Cell<i64>,
+    responses: Cell<i64>,
 }
 
 struct Stream {
@@ -122,7 +123,7 @@ impl HttpContext for Stream {
         let map = self.makes(Call::Map).then(host::request_headers);
         if self.makes(Call::Stamps) {
             for (name, value) in STAMPS {
-                host::replace_request_header(name, value.as_bytes());
+                host::change_request_header(&Change::Set(name, value.as_bytes().into()));
             }
         }
         drop(map);
@@ -136,7 +137,7 @@ impl HttpContext for Stream {
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         self.answered = !self.makes(Call::Status) || host::response_header(":status").is_some();
         if self.makes(Call::ResponseStamp) {
-            host::replace_response_header("x-deployment-variant", b"stable");
+            host::change_response_header(&Change::Set("x-deployment-variant", b"stable".into()));
         }
         Action::Continue
     }

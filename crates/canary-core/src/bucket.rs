@@ -67,6 +67,11 @@ impl Salt {
         Self(state.finish())
     }
 
+    /// The hash state after the salt: two salts that are the same draw the same users.
+    pub(crate) const fn state(self) -> u64 {
+        self.0
+    }
+
     /// Starts a key under this salt.
     pub fn key(self) -> Key {
         Key(FnvHasher::with_key(self.0))

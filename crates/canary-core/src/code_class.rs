@@ -29,18 +29,41 @@ impl CodeClass {
         Self::ServerError,
     ];
 
-    /// The class of a `:status`.
-    pub fn of(status: &[u8]) -> Self {
-        match status {
-            [class, tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit() => match class {
-                b'1' => Self::Informational,
-                b'2' => Self::Success,
-                b'3' => Self::Redirection,
-                b'4' => Self::ClientError,
-                b'5' => Self::ServerError,
-                _ => Self::None,
-            },
+    /// The class of a status code; `None` is one outside of 100 to 599.
+    pub const fn of(code: u16) -> Self {
+        match code {
+            100..=199 => Self::Informational,
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::ClientError,
+            500..=599 => Self::ServerError,
             _ => Self::None,
+        }
+    }
+
+    /// The class of a `grpc-status`: what failed for want of the server is a server error, every
+    /// other failure the client's. A code that nobody knows counts as UNKNOWN does, by the rule
+    /// of gRPC; no code at all is no response.
+    pub const fn of_grpc(status: &[u8]) -> Self {
+        match status {
+            [] => Self::None,
+            b"0" => Self::Success,
+            b"1" | b"3" | b"5" | b"6" | b"7" | b"8" | b"9" | b"10" | b"11" | b"12" | b"16" => {
+                Self::ClientError
+            }
+            // UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS
+            _ => Self::ServerError,
+        }
+    }
+
+    /// The code of a `:status`; 0 where it is not three digits.
+    pub fn code(status: &[u8]) -> u16 {
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+        match status {
+            [hundreds, tens, ones] => {
+                (|| Some(digit(*hundreds)? * 100 + digit(*tens)? * 10 + digit(*ones)?))().unwrap_or(0)
+            }
+            _ => 0,
         }
     }
 

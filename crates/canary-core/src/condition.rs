@@ -99,6 +99,18 @@ impl Condition {
     pub fn holds<V: RequestView>(&self, facts: &Facts<'_, V>) -> bool {
         self.all.iter().all(|test| test.holds(facts))
     }
+
+    /// Shows every test, those of the conditions within too.
+    pub(crate) fn visit(&self, see: &mut dyn FnMut(&Test)) {
+        for test in &self.all {
+            see(test);
+            match test {
+                Test::Not(inner) => inner.visit(see),
+                Test::Any(any) => any.iter().for_each(|inner| inner.visit(see)),
+                _ => {}
+            }
+        }
+    }
 }
 
 impl Test {

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::bucket::{Point, Salt};
+use crate::event::EventSet;
 use crate::facts::Facts;
 use crate::flag::Flags;
 use crate::forced::{Forced, KeyRing};
+use crate::geo::GeoId;
 use crate::inbound;
 use crate::policy::Policy;
 use crate::request::RequestView;
@@ -46,8 +48,14 @@ pub struct Decision<'p> {
     pub rule: Option<&'p Rule>,
     /// Where the user stands on the circle, where that was asked for.
     pub point: Option<Point>,
+    /// The weights by which it was drawn, where it was.
+    pub split: Option<&'p Split>,
     /// The features that the user has.
     pub flags: Flags,
+    /// Where the request comes from, as stats tell it; `None` where the policy names no geo.
+    pub geo: Option<GeoId>,
+    /// The business events that wait for an outcome.
+    pub events: EventSet,
     /// The id that a visitor is to be given.
     pub issued: Option<VisitorId>,
     /// What came of the request's tokens.
@@ -131,7 +139,11 @@ impl Reason {
 pub fn decide<'p>(policy: &'p Policy, view: &impl RequestView, ambient: Ambient<'_>) -> Decision<'p> {
     let facts = Facts::new(policy, view);
     match policy.routes.find(&facts).and_then(|id| policy.rollout(id)) {
-        Some(rollout) => rollout.decide(policy, &facts, ambient),
+        Some(rollout) => Decision {
+            geo: policy.geo_id(&facts),
+            events: EventSet::waiting(&rollout.events, &facts),
+            ..rollout.decide(policy, &facts, ambient)
+        },
         None => Decision::new(None, None, Reason::Default),
     }
 }
@@ -143,6 +155,7 @@ struct Choice<'p> {
     reason: Reason,
     rule: Option<&'p Rule>,
     point: Option<Point>,
+    split: Option<&'p Split>,
     visitor: Option<Visitor>,
 }
 
@@ -162,7 +175,10 @@ impl<'p> Decision<'p> {
             reason,
             rule: None,
             point: None,
+            split: None,
             flags: Flags::default(),
+            geo: None,
+            events: EventSet::default(),
             issued: None,
             token: Token::Unread,
             chosen: variant,
@@ -172,7 +188,7 @@ impl<'p> Decision<'p> {
 
 impl Choice<'_> {
     fn of(side: VariantId, reason: Reason) -> Self {
-        Self { side: Some(side), reason, rule: None, point: None, visitor: None }
+        Self { side: Some(side), reason, rule: None, point: None, split: None, visitor: None }
     }
 }
 
@@ -212,6 +228,7 @@ impl Rollout {
         Decision {
             rule: choice.rule,
             point: choice.point,
+            split: choice.split,
             flags: variant
                 .filter(|_| !followed)
                 .map_or_else(Flags::default, |side| Flags::of(&self.flags, side.id, facts, point)),
@@ -245,26 +262,27 @@ impl Rollout {
         Choice { rule, ..choice }
     }
 
-    fn draw<V: RequestView>(
+    fn draw<'p, V: RequestView>(
         &self,
-        split: &Split,
+        split: &'p Split,
         facts: &Facts<'_, V>,
         ambient: Ambient<'_>,
-    ) -> Choice<'static> {
+    ) -> Choice<'p> {
         let visitor = self.visitor(facts, ambient);
         if let Some(point) = self.point(self.salt, facts, visitor) {
-            return Choice { point: Some(point), visitor, ..Choice::of(split.owner(point), Reason::Split) };
+            let choice = Choice::of(split.owner(point), Reason::Split);
+            return Choice { point: Some(point), split: Some(split), visitor, ..choice };
         }
-        let side = match (split.sole(), &self.anonymous) {
+        let (side, drawn) = match (split.sole(), &self.anonymous) {
             // Everyone follows, so that the baseline can be shut down.
-            (Some(sole), _) => Some(sole),
+            (Some(sole), _) => (Some(sole), None),
             (None, Anonymous::Random) => {
                 let draw = (ambient.random)().and_then(|bits| u64::try_from(bits >> 64).ok());
-                draw.map(|draw| split.owner(Point::new(draw)))
+                (draw.map(|draw| split.owner(Point::new(draw))), Some(split))
             }
-            (None, Anonymous::Baseline | Anonymous::Cookie(_)) => Some(VariantId::BASELINE),
+            (None, Anonymous::Baseline | Anonymous::Cookie(_)) => (Some(VariantId::BASELINE), None),
         };
-        Choice { side, ..Choice::of(VariantId::BASELINE, Reason::Anonymous) }
+        Choice { side, split: drawn, ..Choice::of(VariantId::BASELINE, Reason::Anonymous) }
     }
 
     /// Who comes without identity, and has a cookie or is to get one.

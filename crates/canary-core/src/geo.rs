@@ -12,6 +12,18 @@ pub struct Geo {
 /// What providers write when they do not know: the same as no geo.
 const UNKNOWN: [&[u8]; 4] = [b"-", b"XX", b"ZZ", b"T1"];
 
+/// A geo as stats tell them apart: by its place among those that the policy names. All others,
+/// the unknown one too, are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeoId(pub(crate) u32);
+
+impl GeoId {
+    /// Its place in [`Policy::geos`](crate::policy::Policy::geos), or the place behind them.
+    pub fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 impl Geo {
     /// The longest geo, in bytes.
     pub const MAX: usize = 32;

@@ -8,7 +8,11 @@
 //! | [`policy`] | the policy language: JSON → checked [`policy::Policy`], every problem at once |
 //! | [`mod@decide`] | policy + request → [`decide::Decision`]: the one evaluator |
 //! | [`exchange`] | one HTTP exchange as plans: stamps on the request and response, what to count |
-//! | [`code_class`] | the classes of status codes |
+//! | [`code_class`] | the classes of status codes, and of those of gRPC |
+//! | [`event`] | business events: what users do |
+//! | [`load_report`] | what upstreams say of their load |
+//! | [`sightings`] | who was drawn today, so that each user counts once |
+//! | [`sampler`] | which requests are looked at more closely |
 //! | [`stamp`] | the headers that carry a decision |
 //! | [`geo`] | where a request comes from |
 //! | [`bucket`] | salt and key → a point on the circle; frozen |
@@ -32,15 +36,19 @@ pub mod code_class;
 pub mod condition;
 pub mod decide;
 pub mod duration;
+pub mod event;
 pub mod exchange;
 pub mod flag;
 pub mod forced;
 pub mod geo;
 pub mod ip_set;
+pub mod load_report;
 pub mod policy;
 pub mod request;
 pub mod rollout;
 pub mod route;
+pub mod sampler;
+pub mod sightings;
 pub mod split;
 pub mod stamp;
 pub mod timeline;

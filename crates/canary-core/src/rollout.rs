@@ -2,6 +2,7 @@
 
 use crate::bucket::{MILLION, Salt};
 use crate::condition::Condition;
+use crate::event::Event;
 use crate::flag::Flag;
 use crate::forced::Override;
 use crate::split::{Split, VariantId};
@@ -41,6 +42,12 @@ pub struct Rollout {
     pub rules: Box<[Rule]>,
     /// Features of the variants' users, sorted by name.
     pub flags: Box<[Flag]>,
+    /// What users do, for stats.
+    pub events: Box<[Event]>,
+    /// The response headers in which the upstream names events, each once.
+    pub event_headers: Box<[Box<str>]>,
+    /// Whether the upstream's load reports are read.
+    pub load_reports: bool,
 }
 
 /// A rollout by its place in the policy.
@@ -123,11 +130,19 @@ impl Rollout {
     /// The share that each side gets at an instant, outside rules: 0 for a variant that is
     /// rolled back, all for the baseline of a rollout that is not enabled.
     pub fn effective_weights(&self, now: Instant) -> impl Iterator<Item = (&Variant, u32)> {
-        let weights = self.variants.iter().skip(1).zip(self.timeline.at(now).weights());
-        let weights = weights.map(|(variant, weight)| {
-            let serves = self.enabled && !variant.rolled_back;
-            (variant, if serves { weight.ppm() } else { 0 })
-        });
+        self.shares(self.timeline.at(now)).map(|(variant, ppm)| match (self.enabled, variant.id) {
+            (true, _) => (variant, ppm),
+            (false, VariantId::BASELINE) => (variant, MILLION),
+            (false, _) => (variant, 0),
+        })
+    }
+
+    /// The share of those drawn by a split that each side serves, in parts per million: a
+    /// rolled-back variant's is the baseline's.
+    pub fn shares<'p>(&'p self, split: &'p Split) -> impl Iterator<Item = (&'p Variant, u32)> + Clone {
+        let weights = self.variants.iter().skip(1).zip(split.weights());
+        let weights =
+            weights.map(|(variant, weight)| (variant, if variant.rolled_back { 0 } else { weight.ppm() }));
         let taken: u32 = weights.clone().map(|(_, ppm)| ppm).sum();
         let baseline = self.variants.first().map(|baseline| (baseline, MILLION - taken));
         baseline.into_iter().chain(weights)

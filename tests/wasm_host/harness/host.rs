@@ -13,6 +13,8 @@ pub(crate) struct Host {
     pub(crate) request_headers: Pairs,
     /// The response headers of the stream that is being served.
     pub(crate) response_headers: Pairs,
+    /// The response trailers, which can be read when the stream is logged.
+    pub(crate) response_trailers: Pairs,
     /// Handed over in place of an honestly serialised header map, where set.
     pub(crate) raw_map: Option<Vec<u8>>,
     /// Properties by path, its elements joined by NUL; the filter's writes land here too.
@@ -94,6 +96,7 @@ impl Host {
         match kind {
             0 if logging || self.callback == "proxy_on_request_headers" => Ok(&mut self.request_headers),
             2 if logging || self.callback == "proxy_on_response_headers" => Ok(&mut self.response_headers),
+            3 if logging => Ok(&mut self.response_trailers),
             _ => Err(status::BAD_ARGUMENT),
         }
     }

@@ -5,6 +5,7 @@
 //! of the fields) → `check` (what they must be) → [`Policy`].
 
 mod check;
+mod conditions;
 mod field;
 mod problem;
 mod reader;
@@ -14,14 +15,17 @@ mod wire;
 
 use crate::bytes::BytesSet;
 use crate::condition::Condition;
+use crate::facts::Facts;
 use crate::forced::TokenPlaces;
-use crate::request::Source;
+use crate::geo::{Geo, GeoId};
+use crate::request::{RequestView, Source};
 use crate::rollout::{Rollout, RolloutId};
 use crate::route::Routes;
 use crate::stamp::Stamps;
 use crate::timeline::Instant;
 
 pub use check::is_name;
+pub use conditions::Use;
 pub use problem::{Path, Problem, Problems};
 pub use tree::{MAX_BYTES, MAX_DEPTH, MAX_ENTRIES};
 pub use trust::{Trusted, TrustedKind};
@@ -40,6 +44,11 @@ pub struct Policy {
     pub geo: Box<[Source]>,
     /// Which headers carry the decision.
     pub stamps: Stamps,
+    /// The geos that stats tell apart, sorted: those that its conditions name. None where there is
+    /// no source, or they are not wanted.
+    pub geos: Box<[Geo]>,
+    /// What stats tell of each side.
+    pub figures: Figures,
     /// Values that stand for no identity.
     pub ignore_identities: BytesSet,
     /// Who is who, by the order of their names.
@@ -54,6 +63,28 @@ pub struct Policy {
     pub(crate) routes: Routes,
     /// 52 bits that stand for the content; 0 for no policy.
     pub digest: u64,
+}
+
+/// What stats tell of each side beside requests, responses and decisions.
+#[allow(clippy::struct_excessive_bools, reason = "six switches that know nothing of each other")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// How long responses were in coming.
+    pub durations: bool,
+    /// Requests that were sent to the upstream more than once.
+    pub retries: bool,
+    /// Requests that went elsewhere than the variant says.
+    pub routes: bool,
+    /// Whether the split is as the weights say.
+    pub splits: bool,
+    /// Streams that are open.
+    pub streams: bool,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self { durations: true, retries: true, routes: true, splits: true, streams: true }
+    }
 }
 
 /// A named condition, for use in others.
@@ -85,6 +116,15 @@ impl Policy {
     /// A rollout by its id.
     pub fn rollout(&self, id: RolloutId) -> Option<&Rollout> {
         self.rollouts.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// Where a request comes from, as stats tell it; not looked for where they tell nothing.
+    pub(crate) fn geo_id<V: RequestView>(&self, facts: &Facts<'_, V>) -> Option<GeoId> {
+        if self.geos.is_empty() {
+            return None;
+        }
+        let known = facts.geo().and_then(|geo| self.geos.binary_search(geo).ok());
+        u32::try_from(known.unwrap_or(self.geos.len())).ok().map(GeoId)
     }
 
     /// The next instant at which weights change by themselves, in the split of a rollout.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Policy;
+use super::{Policy, Use};
 use crate::condition::{Condition, Place, Test};
 use crate::request::SourceKind;
 use crate::rollout::Anonymous;
@@ -57,33 +57,22 @@ impl Policy {
                     SourceKind::JwtClaim => TrustedKind::JwtClaim,
                     SourceKind::SourceAddress => TrustedKind::SourceAddress,
                 };
-                trusted.add(kind, &source.name, used_for.to_owned());
+                trusted.add(kind, &source.name, &used_for);
             }
         }
-        for segment in &self.segments {
-            trusted.condition(&segment.when, &format!("segment {}", segment.name));
+        for (used_for, condition) in self.conditions() {
+            trusted.condition(condition, &used_for);
         }
-        trusted.optional(self.exclude.as_ref(), || "exclude".to_owned());
         for rollout in &self.rollouts {
-            trusted.optional(rollout.exclude.as_ref(), || format!("exclude {}", rollout.name));
-            trusted.optional(rollout.trust_inbound.as_ref(), || format!("trust_inbound {}", rollout.name));
             if rollout.trust_inbound.is_some() {
                 let baggage = self.stamps.baggage.then_some("baggage");
                 let stamps = [Some(&*self.stamps.variant), self.stamps.rollout.as_deref(), baggage];
                 for name in stamps.into_iter().flatten() {
-                    trusted.add(TrustedKind::Header, name, format!("trust_inbound {}", rollout.name));
+                    trusted.add(TrustedKind::Header, name, &Use::TrustInbound(&rollout.name));
                 }
             }
             if let Anonymous::Cookie(cookie) = &rollout.anonymous {
-                trusted.add(TrustedKind::Cookie, &cookie.name, format!("visitors {}", rollout.name));
-            }
-            for rule in &rollout.rules {
-                trusted.condition(&rule.when, &format!("rule {}/{}", rollout.name, rule.name));
-            }
-            for flag in &rollout.flags {
-                for rule in &flag.rules {
-                    trusted.condition(&rule.when, &format!("flag {}/{}", rollout.name, flag.name));
-                }
+                trusted.add(TrustedKind::Cookie, &cookie.name, &format_args!("visitors {}", rollout.name));
             }
         }
         trusted.0
@@ -94,42 +83,35 @@ impl Policy {
 struct Collected(BTreeMap<Trusted, Vec<String>>);
 
 impl Collected {
-    fn add(&mut self, kind: TrustedKind, name: &str, used_for: String) {
+    fn add(&mut self, kind: TrustedKind, name: &str, used_for: &dyn fmt::Display) {
         let uses = self.0.entry(Trusted { kind, name: name.to_owned() }).or_default();
+        let used_for = used_for.to_string();
         if !uses.contains(&used_for) {
             uses.push(used_for);
         }
     }
 
-    fn optional(&mut self, condition: Option<&Condition>, used_for: impl Fn() -> String) {
-        if let Some(condition) = condition {
-            self.condition(condition, &used_for());
-        }
-    }
-
-    fn condition(&mut self, condition: &Condition, used_for: &str) {
-        for test in &condition.all {
-            match test {
-                Test::Value(place, name, _) => {
-                    let kind = match place {
-                        Place::Header => TrustedKind::Header,
-                        Place::Cookie => TrustedKind::Cookie,
-                        Place::Query => TrustedKind::Query,
-                    };
-                    self.add(kind, name, used_for.to_owned());
-                }
-                Test::Not(inner) => self.condition(inner, used_for),
-                Test::Any(any) => any.iter().for_each(|inner| self.condition(inner, used_for)),
-                Test::Claim(name, _) => self.add(TrustedKind::JwtClaim, name, used_for.to_owned()),
-                Test::Source(_) => self.add(TrustedKind::SourceAddress, "", used_for.to_owned()),
-                Test::Geo(_)
-                | Test::Method(_)
-                | Test::Host(_)
-                | Test::Path(_)
-                | Test::Identity(_)
-                | Test::IdentityHash(..)
-                | Test::Segment(_) => {}
+    fn condition(&mut self, condition: &Condition, used_for: &Use<'_>) {
+        condition.visit(&mut |test| match test {
+            Test::Value(place, name, _) => {
+                let kind = match place {
+                    Place::Header => TrustedKind::Header,
+                    Place::Cookie => TrustedKind::Cookie,
+                    Place::Query => TrustedKind::Query,
+                };
+                self.add(kind, name, used_for);
             }
-        }
+            Test::Claim(name, _) => self.add(TrustedKind::JwtClaim, name, used_for),
+            Test::Source(_) => self.add(TrustedKind::SourceAddress, "", used_for),
+            Test::Geo(_)
+            | Test::Method(_)
+            | Test::Host(_)
+            | Test::Path(_)
+            | Test::Identity(_)
+            | Test::IdentityHash(..)
+            | Test::Segment(_)
+            | Test::Not(_)
+            | Test::Any(_) => {}
+        });
     }
 }

@@ -57,6 +57,8 @@ wire! {
         ignore_identities: List<String>,
         /// The headers that carry a decision.
         stamp: Field<Stamp>,
+        /// What Envoy's stats tell of each side; all of it by default.
+        stats: Field<Stats>,
         /// Named conditions, for use in others as `{"segment": NAME}`.
         segments: Field<BTreeMap<String, Field<Condition>>>,
         /// Requests that get the baseline of their rollout and are in no figure of a variant.
@@ -113,6 +115,23 @@ wire! {
         filter_state: Field<bool>,
     }
 
+    /// What Envoy's stats tell of each side beside requests, responses and decisions; `false`
+    /// saves the series, and what they cost a request.
+    struct Stats {
+        /// How long responses were in coming.
+        durations: Field<bool>,
+        /// Requests and errors by the geos that the policy names.
+        geos: Field<bool>,
+        /// Requests that Envoy sent to the upstream more than once.
+        retries: Field<bool>,
+        /// Requests that went elsewhere than the variant says.
+        routes: Field<bool>,
+        /// Whether the split is as the weights say.
+        splits: Field<bool>,
+        /// Streams that are open.
+        streams: Field<bool>,
+    }
+
     /// One release in progress.
     #[cfg_attr(feature = "schema", schemars(extend("required" = ["name", "baseline", "variants"]), extend("if" = {"not": {"required": ["schedule"]}}, "then" = {"properties": {"variants": {"items": {"required": ["weight"]}}}})))]
     struct Rollout {
@@ -163,6 +182,25 @@ wire! {
         /// Features of the variants' users.
         #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
         flags: List<Flag>,
+        /// What users do, counted for the side that served them.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 32)))]
+        events: List<Event>,
+        /// Whether the upstream's `endpoint-load-metrics` are read, and kept from the client;
+        /// false by default.
+        load_reports: Field<bool>,
+    }
+
+    /// A business event: its name, and how it is noticed.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"]), extend("oneOf" = [{"required": ["when"]}, {"required": ["response_header"]}])))]
+    struct Event {
+        /// Its name, unique in the rollout.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
+        name: Field<String>,
+        /// A request for which this holds.
+        when: Field<Condition>,
+        /// The response header in which the upstream names events, with commas between them;
+        /// it is kept from the client.
+        response_header: Field<String>,
     }
 
     /// Weights over time. Before the first step the weights that it names are 0.
@@ -382,6 +420,10 @@ wire! {
         /// At least one of the conditions in here holds.
         #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
         any: List<Condition>,
+        /// In an event: what came of the request is of one of these classes (`2xx`; of a gRPC call
+        /// by its `grpc-status`), or the answer has one of these codes (`201`).
+        #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(regex(pattern = "^[1-5]([0-9][0-9]|xx)$"))))]
+        status: List<String>,
     }
 
     /// What a named value looks like: the name and exactly one of the others.

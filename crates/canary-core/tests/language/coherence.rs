@@ -1,6 +1,6 @@
 //! Stamps and baggage along a call graph, and rollouts that only observe.
 
-use crate::support::{Request, get, policy};
+use crate::support::{Ended, OK, Request, change, get, policy, response};
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::{Change, Exchange};
 use canary_core::policy::Policy;
@@ -20,12 +20,7 @@ fn decided(policy: &Policy, headers: &[(&str, &str)]) -> String {
 /// Every change to a request's headers.
 fn changes(policy: &Policy, request: &Request) -> Vec<String> {
     let (_, plan) = Exchange::on_request(policy, request, Ambient::at(0));
-    let show = |change: &Change<'_>| match change {
-        Change::Leave => None,
-        Change::Set(name, value) => Some(format!("{name}={}", String::from_utf8_lossy(value))),
-        Change::Remove(name) => Some(format!("-{name}")),
-    };
-    plan.stamps.iter().chain(&plan.more).filter_map(show).collect()
+    plan.stamps.iter().chain(&plan.more).filter_map(change).collect()
 }
 
 const INNER: &str = r#", "role": "inner", "stamp": {"baggage": true}"#;
@@ -132,8 +127,11 @@ fn where_a_rollout_only_observes_nothing_is_stamped_and_all_is_counted() {
         ("canary", true, true)
     );
     assert_eq!(changes(&policy, &get(&[])), Vec::<String>::new());
-    assert_eq!(exchange.on_response(&policy, b"200", || None).stamp, Change::Leave);
-    assert_eq!(exchange.on_end().map(|outcome| outcome.class.as_str()), Some("2xx"));
+    assert_eq!(exchange.on_response(&policy, || None, response(&OK)).stamp, Change::Leave);
+    assert_eq!(
+        exchange.on_end(&policy, &Ended::default()).map(|outcome| outcome.class.as_str()),
+        Some("2xx")
+    );
     let pretender = get(&[
         ("x-deployment-variant", "canary"),
         ("x-feature-flags", "f"),

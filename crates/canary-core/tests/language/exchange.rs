@@ -1,9 +1,9 @@
 //! What is done to requests and responses.
 
-use crate::support::{Request, get, policy};
+use crate::support::{Ended, Request, change, get, policy};
 use canary_core::code_class::CodeClass;
 use canary_core::decide::Ambient;
-use canary_core::exchange::{Change, Exchange, Outcome, RequestPlan, ResponsePlan};
+use canary_core::exchange::{Exchange, RequestPlan};
 use canary_core::policy::Policy;
 
 fn with(fields: &str, rollout: &str) -> Policy {
@@ -16,27 +16,25 @@ fn with(fields: &str, rollout: &str) -> Policy {
 
 fn stamps(policy: &Policy, request: &Request) -> Vec<String> {
     let (_, plan) = begin(policy, request);
-    plan.stamps.iter().chain(&plan.more).filter_map(show).collect()
-}
-
-fn show(change: &Change<'_>) -> Option<String> {
-    match change {
-        Change::Leave => None,
-        Change::Set(name, value) => Some(format!("{name}={}", String::from_utf8_lossy(value))),
-        Change::Remove(name) => Some(format!("-{name}")),
-    }
+    plan.stamps.iter().chain(&plan.more).filter_map(change).collect()
 }
 
 fn begin<'p>(policy: &'p Policy, request: &Request) -> (Exchange, RequestPlan<'p>) {
     Exchange::on_request(policy, request, Ambient::at(0))
 }
 
-/// The stamp of a response; there is nothing beside it.
-fn stamp(exchange: &mut Exchange, policy: &Policy, status: &[u8]) -> Option<String> {
-    let ResponsePlan { stamp, set_cookie, cache_control } =
-        exchange.on_response(policy, status, || panic!("not asked for"));
-    assert_eq!((set_cookie, cache_control), (None, None));
-    show(&stamp)
+/// What a response with this status is told; it is read for nothing else.
+fn stamp(exchange: &mut Exchange, policy: &Policy, status: &str) -> Option<String> {
+    let plan = exchange.on_response(
+        policy,
+        || None,
+        |name| {
+            assert_eq!(name, ":status");
+            Some(status.as_bytes().to_vec())
+        },
+    );
+    assert!(plan.more.is_empty() && plan.load.is_none() && plan.duration_ms.is_none());
+    change(&plan.stamp)
 }
 
 const SPOOFED: [(&str, &str); 4] = [
@@ -95,7 +93,7 @@ fn stamps_have_the_names_that_the_policy_gives_or_are_off() {
     assert_eq!(stamps(&policy, &get(&SPOOFED)), ["x-side=canary"]);
     let (mut exchange, plan) = begin(&policy, &get(&[]));
     assert!(!plan.log);
-    assert_eq!(stamp(&mut exchange, &policy, b"200"), None);
+    assert_eq!(stamp(&mut exchange, &policy, "200"), None);
 }
 
 #[test]
@@ -103,19 +101,22 @@ fn the_response_says_which_variant_served_and_is_counted_once() {
     let policy = with("", "");
     let (mut exchange, plan) = begin(&policy, &get(&[]));
     assert!(plan.log && exchange.is_served());
-    assert_eq!(stamp(&mut exchange, &policy, b"503").as_deref(), Some("x-deployment-variant=canary"));
+    assert_eq!(stamp(&mut exchange, &policy, "503").as_deref(), Some("x-deployment-variant=canary"));
     let rollout = &policy.rollouts[0];
-    let outcome =
-        Outcome { rollout: rollout.id, variant: rollout.variants[1].id, class: CodeClass::ServerError };
-    assert_eq!(exchange.on_end(), Some(outcome));
-    assert_eq!(exchange.on_end(), None);
+    let outcome = exchange.on_end(&policy, &Ended::default()).unwrap();
+    assert_eq!((outcome.rollout, outcome.variant), (rollout.id, rollout.variants[1].id));
+    assert_eq!(outcome.class, CodeClass::ServerError);
+    assert_eq!(exchange.on_end(&policy, &Ended::default()), None);
 }
 
 #[test]
 fn an_exchange_without_a_response_has_no_class() {
     let policy = with("", "");
     let (mut exchange, _) = begin(&policy, &get(&[]));
-    assert_eq!(exchange.on_end().map(|outcome| outcome.class), Some(CodeClass::None));
+    assert_eq!(
+        exchange.on_end(&policy, &Ended::default()).map(|outcome| outcome.class),
+        Some(CodeClass::None)
+    );
 }
 
 #[test]
@@ -123,14 +124,15 @@ fn an_exchange_that_no_rollout_decided_is_left_alone() {
     let policy = with("", "");
     let (mut exchange, plan) = begin(&policy, &elsewhere(&[]));
     assert!(!plan.log && !exchange.is_served());
-    assert_eq!(stamp(&mut exchange, &policy, b"200"), None);
-    assert_eq!(exchange.on_end(), None);
-    assert_eq!(Exchange::default().on_end(), None, "a filter ahead replied: there was no request");
+    assert_eq!(stamp(&mut exchange, &policy, "200"), None);
+    assert_eq!(exchange.on_end(&policy, &Ended::default()), None);
+    let unbegun = Exchange::default().on_end(&policy, &Ended::default());
+    assert_eq!(unbegun, None, "a filter ahead replied: there was no request");
 }
 
 #[test]
 fn classes_come_from_three_digits() {
-    let class = |status: &str| CodeClass::of(status.as_bytes()).as_str();
+    let class = |status: &str| CodeClass::of(CodeClass::code(status.as_bytes())).as_str();
     assert_eq!(["101", "200", "304", "499", "503"].map(class), ["1xx", "2xx", "3xx", "4xx", "5xx"]);
     assert_eq!(["", "20", "2000", "099", "600", "2x0", "abc"].map(class), ["none"; 7]);
 }

@@ -12,9 +12,11 @@
 
 mod coherence;
 mod decide;
+mod event_problems;
 mod exchange;
 mod flags;
 mod golden;
+mod outcomes;
 mod people;
 mod phased_problems;
 mod problems;

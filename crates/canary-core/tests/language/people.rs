@@ -1,6 +1,6 @@
 //! Who is meant: segments, networks, claims, identities that are none, and who is left out.
 
-use crate::support::{Request, decided, get, policy, request};
+use crate::support::{Ended, OK, Request, decided, get, policy, request, response};
 use canary_core::bucket::Salt;
 use canary_core::decide::{Ambient, decide};
 use canary_core::exchange::Exchange;
@@ -123,10 +123,10 @@ fn who_is_excluded_gets_the_baseline_and_is_in_no_figure() {
     assert_eq!(decided(&everyone, &health), "r stable EXCLUDED - -");
     let (mut exchange, plan) = Exchange::on_request(&everyone, &health, Ambient::at(0));
     assert!(!plan.counted);
-    exchange.on_response(&everyone, b"200", || None);
-    assert_eq!(exchange.on_end(), None);
+    exchange.on_response(&everyone, || None, response(&OK));
+    assert_eq!(exchange.on_end(&everyone, &Ended::default()), None);
     let (mut exchange, plan) = Exchange::on_request(&everyone, &user("ann"), Ambient::at(0));
-    assert!(plan.counted && exchange.on_end().is_some());
+    assert!(plan.counted && exchange.on_end(&everyone, &Ended::default()).is_some());
 }
 
 #[test]

@@ -28,7 +28,7 @@ rows! {
     a_segments_name_is_checked: top(r#""segments": {"a b": {}}"#) =>
         [r#"segments["a b"]: must be 1 to 64 characters of `[A-Za-z0-9._-]`, got "a b""#];
     a_segment_is_a_condition: top(r#""segments": {"a": {"country": ["DE"]}, "b": []}"#) => [
-        "segments.a.country: unknown field, must be one of geo, methods, hosts, path_prefixes, identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any",
+        "segments.a.country: unknown field, must be one of geo, methods, hosts, path_prefixes, identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any, status",
         "segments.b: must be an object, got a list",
     ];
     segments_in_a_ring: top(r#""segments": {"a": {"any": [{"segment": "b"}]}, "b": {"not": {"segment": "c"}}, "c": {"segment": "a"}}"#) =>
@@ -157,7 +157,7 @@ rows! {
     // Observe, exclude, inbound
     observe_is_a_boolean: rollout(r#", "observe": "yes""#) => [r#"rollouts[0].observe: must be true or false, got "yes""#];
     an_exclusion_is_a_condition: rollout(r#", "exclude": {"path": "/healthz"}"#) => [
-        "rollouts[0].exclude.path: unknown field, must be one of geo, methods, hosts, path_prefixes, identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any"
+        "rollouts[0].exclude.path: unknown field, must be one of geo, methods, hosts, path_prefixes, identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any, status"
     ];
     an_exclusion_at_the_top_is_one_too: top(r#""exclude": {"methods": ["options"]}"#) =>
         [r#"exclude.methods[0]: must be a method in upper case: methods are compared with case, got "options""#];

@@ -15,7 +15,7 @@ rows! {
         r#"{"version": 1, "$schema": "x", "description": {"a": 1}, "owner": ["b"]}"# => [];
     an_unknown_field_is_told_with_the_known_ones: r#"{"version": 1, "role": "edge", "rolouts": []}"# => [
         "rolouts: unknown field, must be one of $schema, description, owner, version, revision, role, \
-         identity, geo, ignore_identities, stamp, segments, exclude, rollouts, state"
+         identity, geo, ignore_identities, stamp, stats, segments, exclude, rollouts, state"
     ];
     an_unknown_role: r#"{"version": 1, "role": "Edge"}"# => [r#"role: must be "edge" or "inner", got "Edge""#];
     a_null_is_not_left_out: r#"{"version": 1, "revision": null}"# => ["revision: must be a string, got null"];
@@ -161,7 +161,7 @@ rows! {
     ];
     an_unknown_condition: when(r#""country": ["DE"]"#) => [
         "rollouts[0].rules[0].when.country: unknown field, must be one of geo, methods, hosts, path_prefixes, \
-         identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any"
+         identity, identity_hashes, source, segment, jwt, header, cookie, query, not, any, status"
     ];
 
     // State

@@ -1,8 +1,8 @@
 //! Anonymous visitors who are known by a cookie.
 
-use crate::support::{Request, get, policy};
+use crate::support::{OK, Request, change, get, policy, response};
 use canary_core::decide::{Ambient, decide};
-use canary_core::exchange::{Exchange, RequestPlan, ResponsePlan};
+use canary_core::exchange::{Exchange, RequestPlan};
 use canary_core::policy::Policy;
 
 const PAGE: (&str, &str) = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
@@ -14,22 +14,31 @@ fn with(cookie: &str, fields: &str) -> Policy {
     ))
 }
 
-/// One exchange with these random bits; the response has this `cache-control`.
+/// One exchange with these random bits: what was decided, and the cookie and `cache-control` of
+/// the response, which had this one.
 fn exchange<'p>(
     policy: &'p Policy,
     request: &Request,
     bits: u128,
     cached: Option<&str>,
-) -> (RequestPlan<'p>, ResponsePlan<'p>) {
+) -> (RequestPlan<'p>, Told) {
     let random = || Some(bits);
     let (mut exchange, plan) =
         Exchange::on_request(policy, request, Ambient { random: &random, ..Ambient::at(0) });
-    let response = exchange.on_response(policy, b"200", || cached.map(|value| value.as_bytes().to_vec()));
-    (plan, response)
+    let headers: Vec<_> = cached.map(|value| ("cache-control", value)).into_iter().chain(OK).collect();
+    let changes = exchange.on_response(policy, || None, response(&headers)).more;
+    let told = |prefix: &str| {
+        let mut changes = changes.iter().filter_map(change);
+        changes.find_map(|change| Some(change.strip_prefix(prefix)?.to_owned()))
+    };
+    (plan, Told { set_cookie: told("+set-cookie="), cache_control: told("cache-control=") })
 }
 
-fn text(bytes: Option<Vec<u8>>) -> Option<String> {
-    bytes.map(|bytes| String::from_utf8(bytes).unwrap())
+/// What a response is told beside its stamp.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    set_cookie: Option<String>,
+    cache_control: Option<String>,
 }
 
 #[test]
@@ -37,12 +46,12 @@ fn a_page_brings_an_id_with_safe_attributes_and_no_cache_may_share_it() {
     let policy = with("{}", "");
     let (plan, response) = exchange(&policy, &get(&[PAGE]), 0xabc, Some("public, max-age=60"));
     assert_eq!(
-        text(response.set_cookie).as_deref(),
+        response.set_cookie.as_deref(),
         Some(
             "canary_id=00000000000000000000000000000abc; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax"
         )
     );
-    assert_eq!(text(response.cache_control).as_deref(), Some("private, max-age=60"));
+    assert_eq!(response.cache_control.as_deref(), Some("private, max-age=60"));
     assert_eq!(plan.decision.reason.as_str(), "SPLIT");
 }
 
@@ -54,7 +63,7 @@ fn the_attributes_are_the_policys() {
     );
     let (_, response) = exchange(&policy, &get(&[PAGE]), 1, None);
     assert_eq!(
-        text(response.set_cookie).as_deref(),
+        response.set_cookie.as_deref(),
         Some(
             "visitor=00000000000000000000000000000001; Path=/shop; Max-Age=7200; Domain=example.com; Secure; HttpOnly; SameSite=Strict"
         )
@@ -67,7 +76,7 @@ fn a_visitor_is_on_one_side_from_the_first_response_on() {
     let mut canary = 0;
     for visitor in 0..3_000_u128 {
         let (first, response) = exchange(&policy, &get(&[PAGE]), visitor << 64 | 0x5eed, None);
-        let cookie = text(response.set_cookie).unwrap();
+        let cookie = response.set_cookie.unwrap();
         let cookie = cookie.split(';').next().unwrap();
         let (next, response) = exchange(&policy, &get(&[("cookie", &format!("a=b; {cookie}"))]), 99, None);
         assert_eq!(first.decision.point, next.decision.point);

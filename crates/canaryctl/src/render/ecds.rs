@@ -43,6 +43,7 @@ pub const CAPABILITIES: &[&str] = &[
     "proxy_define_metric",
     "proxy_increment_metric",
     "proxy_record_metric",
+    "clock_time_get",
     "environ_get",
     "environ_sizes_get",
     "fd_write",

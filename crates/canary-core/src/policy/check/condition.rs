@@ -18,6 +18,8 @@ pub(super) struct Scope<'w> {
     pub(super) segments: &'w segment::Names<'w>,
     /// The segment that the condition is, or is in.
     pub(super) inside: Option<&'w str>,
+    /// Whether the condition waits for an outcome: it is that of an event.
+    pub(super) of_event: bool,
 }
 
 /// A condition that may be left out.
@@ -36,6 +38,12 @@ pub(super) fn condition(
     scope: Scope<'_>,
     problems: &mut Problems,
 ) -> Condition {
+    if wire.status.given().is_some() && !scope.of_event {
+        let message = "must stand in the `when` of an event: elsewhere there is no answer yet";
+        problems.add(&at.key("status"), message);
+    }
+    // Only as a whole does a condition wait.
+    let scope = Scope { of_event: false, ..scope };
     let mut all = Vec::new();
     all.extend(geos(&wire.geo, &at.key("geo"), problems).map(Test::Geo));
     all.extend(bytes(&wire.methods, &at.key("methods"), problems, text::method).map(Test::Method));

@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod condition;
+mod event;
 mod flag;
 mod forced;
 mod rollout;
@@ -16,11 +17,16 @@ mod text;
 mod timeline;
 mod weights;
 
+use std::collections::BTreeSet;
+
 use fnv::FnvHashMap;
 
 use super::field::{Field, List};
 use super::problem::{Path, Problems, number, quote};
-use super::{Policy, wire};
+use super::{Figures, Policy, wire};
+use crate::condition::Test;
+use crate::geo::Geo;
+use crate::rollout::Rollout;
 use crate::route::{Match, Routes};
 
 use rollout::Scope;
@@ -29,6 +35,9 @@ pub use text::is_name;
 
 /// The largest sum of all [`Match::size`]s of a policy: some 20 MB in each worker.
 const MAX_MATCHES: usize = 100_000;
+
+/// The most series of stats by geo and event: some 30 MB in Envoy, were each of them counted.
+const MAX_SERIES: usize = 100_000;
 
 /// Checks a whole policy; `None` only beside a problem.
 pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) -> Option<Policy> {
@@ -45,7 +54,7 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
     let ignored = text::list(&wire.ignore_identities, &ignored, problems, text::any);
     let stamps = stamp::stamps(&wire.stamp, &root.key("stamp"), problems);
     let segment_names = segment::Names::of(&wire.segments);
-    let conditions = condition::Scope { segments: &segment_names, inside: None };
+    let conditions = condition::Scope { segments: &segment_names, inside: None, of_event: false };
     let segments = segment::segments(&wire.segments, &segment_names, problems);
     let exclude = condition::optional(&wire.exclude, &root.key("exclude"), conditions, problems);
 
@@ -67,11 +76,13 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
     state::names(&wire.state, &names, problems);
     let routes = routes(&matches, &names, &at, problems);
 
-    Some(Policy {
+    let mut policy = Policy {
         revision: label,
         role,
         identity,
         geo,
+        geos: Box::default(),
+        figures: figures(&wire.stats),
         ignore_identities: ignored.into_iter().flatten().map(str::into_boxed_bytes).collect(),
         segments,
         exclude,
@@ -80,7 +91,51 @@ pub(super) fn policy(wire: &wire::Policy, digest: u64, problems: &mut Problems) 
         rollouts: rollouts.into(),
         routes: routes?,
         digest,
+    };
+    let wanted = wire.stats.given().is_none_or(|stats| or(&stats.geos, true));
+    if wanted && !policy.geo.is_empty() {
+        policy.geos = geos(&policy);
+    }
+    series(&policy, &at, problems);
+    Some(policy)
+}
+
+fn figures(wire: &Field<wire::Stats>) -> Figures {
+    wire.given().map_or_else(Figures::default, |wire| Figures {
+        durations: or(&wire.durations, true),
+        retries: or(&wire.retries, true),
+        routes: or(&wire.routes, true),
+        splits: or(&wire.splits, true),
+        streams: or(&wire.streams, true),
     })
+}
+
+/// The geos that a policy names, sorted, each once.
+fn geos(policy: &Policy) -> Box<[Geo]> {
+    let mut geos = BTreeSet::new();
+    for (_, condition) in policy.conditions() {
+        condition.visit(&mut |test| {
+            if let Test::Geo(set) = test {
+                geos.extend(set.geos.iter().filter_map(|raw| Geo::parse(raw)));
+            }
+        });
+    }
+    geos.into_iter().collect()
+}
+
+/// Bounds the series that multiply: a side's requests and errors by geo, its events by name.
+fn series(policy: &Policy, at: &Path<'_>, problems: &mut Problems) {
+    let geos = policy.geos.len();
+    let geos = if geos == 0 { 0 } else { 2 * (geos + 1) };
+    let of = |rollout: &Rollout| rollout.variants.len().saturating_mul(geos + rollout.events.len());
+    let series = policy.rollouts.iter().map(of).fold(0, usize::saturating_add);
+    if series > MAX_SERIES {
+        let message = format!(
+            "sides times (2 for each geo that the policy names, 2 for other geos, 1 for each event) \
+             must be at most {MAX_SERIES} over all rollouts, got {series}: each is a series in Envoy's stats"
+        );
+        problems.add(at, message);
+    }
 }
 
 /// The good entries of a list, with their places.

@@ -7,7 +7,7 @@ use super::condition::{self, hosts};
 use super::state::{self, State};
 use super::timeline::{Layouts, Weights};
 use super::weights::Names;
-use super::{entries, flag, forced, or, rule, text};
+use super::{entries, event, flag, forced, or, rule, text};
 use crate::bucket::Salt;
 use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
@@ -96,6 +96,8 @@ pub(super) fn rollout(
     let salt = salt.as_deref().unwrap_or(&under);
     let flags = flag::Scope { names: &names, conditions: scope.conditions, under: &under, split: salt };
     let flags = flag::flags(&wire.flags, &at.key("flags"), flags, problems);
+    let events = event::Scope { conditions: scope.conditions, stamps: scope.taken.stamps };
+    let events = event::events(&wire.events, &at.key("events"), events, problems);
 
     Some(Rollout {
         id: id(index),
@@ -113,6 +115,9 @@ pub(super) fn rollout(
         timeline: timeline?,
         rules: rules.into(),
         flags,
+        event_headers: event::headers(&events),
+        events,
+        load_reports: or(&wire.load_reports, false),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::condition::{Scope, condition};
 use super::text;
-use crate::condition::{Condition, SegmentId, Test};
+use crate::condition::{SegmentId, Test};
 use crate::facts::MAX_SEGMENTS;
 use crate::policy::Segment;
 use crate::policy::field::Field;
@@ -54,7 +54,7 @@ pub(super) fn segments(wire: &Wire, names: &Names<'_>, problems: &mut Problems) 
         .map(|(name, field)| {
             let at = at.key(name);
             text::check(name, &at, problems, text::name);
-            let scope = Scope { segments: names, inside: Some(name) };
+            let scope = Scope { segments: names, inside: Some(name), of_event: false };
             let when = field.given().map(|wire| condition(wire, &at, scope, problems));
             Segment { name: name.as_str().into(), when: when.unwrap_or_default() }
         })
@@ -93,7 +93,11 @@ impl Walk<'_> {
         self.path.push(place);
         let mut references = Vec::new();
         if let Some(segment) = self.segments.get(place) {
-            collect(&segment.when, &mut references);
+            segment.when.visit(&mut |test| {
+                if let Test::Segment(id) = test {
+                    references.push(id.place());
+                }
+            });
         }
         let mut deepest = 0;
         for reference in references {
@@ -115,17 +119,6 @@ impl Walk<'_> {
             if let Some(depth) = self.depths.get_mut(place) {
                 *depth = Some(0);
             }
-        }
-    }
-}
-
-fn collect(condition: &Condition, references: &mut Vec<usize>) {
-    for test in &condition.all {
-        match test {
-            Test::Segment(id) => references.push(id.place()),
-            Test::Not(inner) => collect(inner, references),
-            Test::Any(any) => any.iter().for_each(|inner| collect(inner, references)),
-            _ => {}
         }
     }
 }

@@ -130,6 +130,14 @@ pub(super) fn hash(raw: &str) -> Verdict {
     }
 }
 
+/// A class of status codes, or a code.
+pub(super) fn status(raw: &str) -> Verdict {
+    match raw.as_bytes() {
+        [b'1'..=b'5', b'x', b'x'] | [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] => Ok(raw.into()),
+        _ => Err("a class such as `2xx`, or a code from `100` to `599`"),
+    }
+}
+
 /// A network.
 pub(super) fn network(raw: &str) -> Verdict {
     Network::parse(raw).map(|_| raw.into())

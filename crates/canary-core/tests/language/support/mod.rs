@@ -12,6 +12,7 @@ pub mod written;
 use std::borrow::Cow;
 
 use canary_core::decide::{Ambient, Decision, decide};
+use canary_core::exchange::{Change, End};
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 
@@ -42,6 +43,46 @@ impl RequestView for Request {
         self.source.as_ref().map(|source| source.as_bytes().into())
     }
 }
+
+/// How an exchange ended; by default nothing is known of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ended {
+    pub is_sampled: bool,
+    pub grpc_status: Option<&'static str>,
+    pub attempts: Option<u64>,
+    pub cluster: Option<&'static str>,
+    pub details: Option<&'static str>,
+}
+
+impl End for Ended {
+    fn is_sampled(&self) -> bool {
+        self.is_sampled
+    }
+
+    fn grpc_status(&self) -> Option<Vec<u8>> {
+        self.grpc_status.map(Into::into)
+    }
+
+    fn attempts(&self) -> Option<u64> {
+        self.attempts
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.cluster.map(Into::into)
+    }
+
+    fn details(&self) -> Option<Vec<u8>> {
+        self.details.map(Into::into)
+    }
+}
+
+/// Reads a response with these headers.
+pub fn response<'h>(headers: &'h [(&str, &str)]) -> impl Fn(&str) -> Option<Vec<u8>> + 'h {
+    |name| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_bytes().to_vec())
+}
+
+/// A response without a body, or anything to tell.
+pub const OK: [(&str, &str); 1] = [(":status", "200")];
 
 /// `GET host path` with these headers.
 pub fn request(method: &str, host: &str, path: &str, headers: &[(&str, &str)]) -> Request {
@@ -77,6 +118,16 @@ pub fn with_rollouts(rollouts: &str) -> Policy {
 /// The beginning of 1970, with these random bits.
 pub fn drawn(random: &dyn Fn() -> Option<u128>) -> Ambient<'_> {
     Ambient { random, ..Ambient::at(0) }
+}
+
+/// A change in short: `name=value`, `+name=value`, `-name`.
+pub fn change(change: &Change<'_>) -> Option<String> {
+    match change {
+        Change::Leave => None,
+        Change::Set(name, value) => Some(format!("{name}={}", String::from_utf8_lossy(value))),
+        Change::Add(name, value) => Some(format!("+{name}={}", String::from_utf8_lossy(value))),
+        Change::Remove(name) => Some(format!("-{name}")),
+    }
 }
 
 /// `rollout variant reason rule bucket`, as in access logs but for the keys.
