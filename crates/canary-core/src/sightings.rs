@@ -74,7 +74,7 @@ impl Sightings {
                 tables.push(shares.collect());
                 tables.len() - 1
             });
-            self.fresh.borrow_mut().push(Sighting { bit, shares, side });
+            self.fresh.borrow_mut().push(Sighting { bit, side, shares });
         }
     }
 
@@ -89,9 +89,8 @@ impl Sightings {
     pub fn merge(&self, shared: &[u8]) -> (Vec<u8>, Vec<Drawn>) {
         let mut all = self.read(shared).unwrap_or_else(|| vec![0; WORDS]);
         let tables = self.shares.borrow();
-        let nobody =
-            |shares: &Box<[u32]>| Drawn { shares: shares.clone(), users: shares.iter().map(|_| 0).collect() };
-        let mut drawn: Vec<Drawn> = tables.iter().map(nobody).collect();
+        let nobody = |shares: &[u32]| Drawn { shares: shares.into(), users: vec![0; shares.len()].into() };
+        let mut drawn: Vec<Drawn> = tables.iter().map(|shares| nobody(shares)).collect();
         for sighting in self.fresh.borrow().iter() {
             let users =
                 drawn.get_mut(sighting.shares).and_then(|drawn| drawn.users.get_mut(sighting.side.slot()));
