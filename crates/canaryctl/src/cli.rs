@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,6 +12,7 @@ use canary_core::timeline::Instant;
 
 use crate::clock;
 use crate::explain::Header;
+use crate::status::{self, Endpoint};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,6 +125,28 @@ Exit codes:
   0  hashed
   2  wrong usage, or the input cannot be read";
 
+const STATUS_EXAMPLES: &str = "\
+Reads what the filter counted from Envoy and compares each variant with the
+baseline. Without --watch the figures are totals since Envoy started; with
+it they are of a window that slides. Several proxies are summed.
+
+An --admin without a path is an Envoy's admin interface; with a path it is a
+page in Prometheus' text format, as the one of Istio's sidecars.
+
+Verdicts, by exact tests against the baseline: worse or better (one-sided
+p < 0.05), higher but not proven, too few to tell, no difference seen.
+
+Examples:
+  canaryctl status
+  canaryctl status --admin http://10.0.0.5:9901 --admin http://10.0.0.6:9901
+  canaryctl status --admin http://localhost:15090/stats/prometheus
+  canaryctl status --watch --interval 5s --window 15m
+  canaryctl status --format json | jq '.rollouts[].findings[].text'
+
+Exit codes:
+  0  shown, whatever it says; a watch was ended
+  2  wrong usage, no such rollout, or no Envoy could be read";
+
 const DEMO_EXAMPLES: &str = "\
 Run it in the root of the repository, after `make build`; `make demo` and
 `make run` do both.
@@ -174,6 +198,9 @@ pub enum Command {
     /// Hash identities for a segment, so that none stands in a policy
     #[command(after_help = HASH_IDS_EXAMPLES)]
     HashIds(HashIdsArgs),
+    /// Say how each side of each rollout fares, from a running Envoy's stats
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Show it at work in a real Envoy on this machine
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
@@ -330,6 +357,29 @@ pub struct HashIdsArgs {
 pub enum Target {
     /// A `DiscoveryResponse` for Envoy's extension config discovery, as a file or from a server
     Ecds,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where to read: an Envoy's admin, or a page for Prometheus; may be repeated
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901", value_parser = Endpoint::parse)]
+    pub admin: Vec<Endpoint>,
+    /// Only this rollout
+    #[arg(long, value_name = "NAME")]
+    pub rollout: Option<String>,
+    /// Go on until Ctrl-C or q; on a terminal in place, else one after the other
+    #[arg(long)]
+    pub watch: bool,
+    /// How often a watch reads, 500ms or more
+    #[arg(long, value_name = "TIME", default_value = "2s", requires = "watch", value_parser = status::parse_interval)]
+    pub interval: Duration,
+    /// How far a watch looks back
+    #[arg(long, value_name = "TIME", default_value = "5m", requires = "watch", value_parser = status::parse_window)]
+    pub window: Duration,
+    /// For people or for programs; with --watch one object in each line
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Options of `demo`.

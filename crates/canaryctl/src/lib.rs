@@ -12,6 +12,7 @@
 //! | `validate`, `schema` | the commands of these names |
 //! | `timeline` | schedules → the weights to come, as a table and a chart |
 //! | `token`, `hash_ids` | signed tokens; identities that need not stand in a policy |
+//! | [`status`] | running Envoys → how each side fares, once or watched |
 //! | [`clock`] | the time, where it is not told |
 //! | `demo` | a real Envoy, real traffic, and its own stats against the policy's weights |
 
@@ -19,9 +20,11 @@ pub mod cli;
 pub mod clock;
 pub mod explain;
 pub mod render;
+pub mod status;
 
 mod demo;
 mod hash_ids;
+mod interrupt;
 mod policy_file;
 mod schema;
 mod streams;
@@ -71,6 +74,7 @@ fn dispatch(cli: &Cli, streams: &mut Streams) -> Result<Outcome> {
         Command::Timeline(args) => timeline::run(args, streams),
         Command::Token(command) => token::run(command, streams),
         Command::HashIds(args) => hash_ids::run(args, streams),
+        Command::Status(args) => status::run(args, streams),
         Command::Demo(args) => demo::run(args, streams),
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use canary_lab::{Lab, Load, wait_until};
 
-use super::interrupt::Interrupt;
 use super::scene::{Country, Scene};
+use crate::interrupt::Interrupt;
 
 /// Requests of each user, each over another connection.
 pub(super) const ROUNDS: u32 = 3;

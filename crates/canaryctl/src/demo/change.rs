@@ -12,8 +12,8 @@ use canary_lab::{Lab, Load, Tally, wait_until};
 use serde_json::Value;
 
 use super::batch::Counts;
-use super::interrupt::Interrupt;
 use super::scene::{Country, Scene};
+use crate::interrupt::Interrupt;
 
 /// The weight that is set, in percent, or the other one where it is that already.
 const WEIGHTS: [f64; 2] = [50.0, 10.0];

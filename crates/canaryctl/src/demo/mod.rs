@@ -5,7 +5,6 @@
 
 mod batch;
 mod change;
-mod interrupt;
 mod once;
 mod scene;
 mod serve;

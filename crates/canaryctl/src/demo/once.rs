@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::batch::{self, Batch, ROUNDS};
 use super::change;
-use super::interrupt::Interrupt;
 use super::scene::{Country, Scene};
 use super::table::{Row, head};
 use crate::Outcome;
 use crate::cli::DemoArgs;
+use crate::interrupt::Interrupt;
 use crate::policy_file::PolicyFile;
 use crate::streams::Streams;
 

@@ -8,11 +8,11 @@ use anyhow::Result;
 use canary_core::policy::Policy;
 use canary_lab::{EnvoyBuilder, Lab, Verdict};
 
-use super::interrupt::Interrupt;
 use super::scene::Scene;
 use crate::Outcome;
 use crate::cli::DemoArgs;
 use crate::clock;
+use crate::interrupt::Interrupt;
 use crate::policy_file::{PolicyFile, count};
 use crate::streams::Streams;
 

@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod render;
 mod schema;
+mod status;
 mod timeline;
 mod token;
 mod validate;

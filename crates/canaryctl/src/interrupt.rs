@@ -1,4 +1,4 @@
-//! Ctrl-C as something to look at, so that Envoy and its directory go in good order.
+//! Ctrl-C as something to look at, so that whoever must tidy up before the end can.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 
 /// Whether the user wants it to end.
 #[derive(Clone, Debug)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// From now on Ctrl-C, and a request to terminate, is noted and does nothing else.
-    pub(super) fn watch() -> Result<Self> {
+    pub(crate) fn watch() -> Result<Self> {
         let came = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&came);
         ctrlc::set_handler(move || noted.store(true, Ordering::Relaxed)).context("watching for Ctrl-C")?;
@@ -19,12 +19,12 @@ impl Interrupt {
     }
 
     /// Whether it came.
-    pub(super) fn came(&self) -> bool {
+    pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// For those who stop by a flag.
-    pub(super) fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &AtomicBool {
         &self.0
     }
 }
