@@ -24,12 +24,11 @@ impl Draws {
         let Draw { rollout, side, split, user } = *draw;
         let shares = rollout.shares(split).map(|(_, ppm)| ppm);
         let place = usize::try_from(rollout.id.0).ok();
-        match user.zip(place.and_then(|place| self.0.get(place))) {
-            Some((user, sightings)) => sightings.see(user, side, shares),
-            None => {
-                let one = rollout.shares(split).map(|(variant, ppm)| (ppm, u32::from(variant.id == side)));
-                table.drawn(rollout, one, policy, stats);
-            }
+        if let Some((user, sightings)) = user.zip(place.and_then(|place| self.0.get(place))) {
+            sightings.see(user, side, shares);
+        } else {
+            let one = rollout.shares(split).map(|(variant, ppm)| (ppm, u32::from(variant.id == side)));
+            table.drawn(rollout, one, policy, stats);
         }
     }
 

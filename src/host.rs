@@ -90,37 +90,17 @@ pub(crate) enum MetricKind {
     Histogram,
 }
 
-// Logging
-
-struct Logger;
-
-impl log::Log for Logger {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let level = match record.level() {
-            log::Level::Trace => 0,
-            log::Level::Debug => 1,
-            log::Level::Info => 2,
-            log::Level::Warn => 3,
-            log::Level::Error => 4,
-        };
-        let text = record.args().to_string();
-        // SAFETY: the host reads `text` during the call. A line that it refuses is lost.
-        unsafe { proxy_log(level, text.as_ptr(), text.len()) };
-    }
-
-    fn flush(&self) {}
-}
-
-/// Sends what is logged to Envoy's log.
-pub(crate) fn start_logging() {
-    // Fails only where there is a logger already.
-    if log::set_logger(&Logger).is_ok() {
-        log::set_max_level(log::LevelFilter::Info);
-    }
+/// Writes a line to Envoy's log; one that the host refuses is lost.
+pub(crate) fn log(level: log::Level, text: &str) {
+    let level = match level {
+        log::Level::Trace => 0,
+        log::Level::Debug => 1,
+        log::Level::Info => 2,
+        log::Level::Warn => 3,
+        log::Level::Error => 4,
+    };
+    // SAFETY: the host reads `text` during the call.
+    unsafe { proxy_log(level, text.as_ptr(), text.len()) };
 }
 
 // Requests and responses

@@ -40,6 +40,11 @@ impl HttpContext for Http {
         if plan.log {
             active.log_decision(&plan.decision);
         }
+        if plan.log_fields {
+            for (name, value) in plan.decision.fields() {
+                host::set_filter_state(name, value.as_bytes());
+            }
+        }
         active.count_request(&plan);
         self.exchange.begin(&active.policy, host::moment);
         Action::Continue

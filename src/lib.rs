@@ -11,6 +11,7 @@
 //! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
 //! | `plugin` | what the VMs of a plugin share: the last good policy, what was told |
 //! | `random` | random bits, many at once |
+//! | `logger` | Envoy's log, not flooded |
 //! | `host` | host calls that cannot trap |
 //! | `header_map` | a request's header map, read in place |
 
@@ -19,6 +20,7 @@ mod gauges;
 mod header_map;
 mod host;
 mod http;
+mod logger;
 mod plugin;
 mod random;
 mod root;
@@ -41,10 +43,10 @@ thread_local! {
 /// The module's entry, in a module of its own since the SDK's macro gives it no documentation.
 #[allow(missing_docs, reason = "the macro's function")]
 mod entry {
-    use super::{Rc, Root, RootContext, STATS, host};
+    use super::{Rc, Root, RootContext, STATS, logger};
 
     proxy_wasm::main! {{
-        host::start_logging();
+        logger::start();
         proxy_wasm::set_root_context(|_| -> Box<dyn RootContext> {
             Box::new(Root::new(STATS.with(Rc::clone)))
         });

@@ -19,6 +19,7 @@ use proxy_wasm::types::ContextType;
 use crate::draws::Draws;
 use crate::host;
 use crate::http::Http;
+use crate::logger;
 use crate::plugin::{Plugin, Told};
 use crate::random::Random;
 use crate::stats::{Name, Stats};
@@ -144,6 +145,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        logger::tick();
         let active = &self.active;
         let before = active.now.get();
         let now = now().or(before);

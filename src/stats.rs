@@ -84,6 +84,14 @@ impl Stats {
         })
     }
 
+    /// Makes a metric appear in Envoy's stats.
+    pub(crate) fn show(&self, slot_id: SlotId) {
+        if let Some(slot) = self.slots.borrow_mut().get_mut(slot_id.0) {
+            // A refused call has been logged; it appears when it is first used.
+            let _logged = slot.define(&self.new);
+        }
+    }
+
     /// Adds to a counter or level, at the next tick.
     pub(crate) fn add(&self, slot_id: SlotId, by: i64) {
         if let Some(slot) = self.slots.borrow_mut().get_mut(slot_id.0) {

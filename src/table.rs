@@ -168,7 +168,13 @@ impl Table {
             side.add(OfSide::GeoErrors(geo), 1);
         }
         for event in outcome.events.iter() {
-            side.add(OfSide::Event(event), 1);
+            let event = OfSide::Event(event);
+            if !side.has(event) {
+                // A side that never has one shows it: what compares sides finds a zero.
+                let sides = rollout.variants.iter().map(|variant| self.side(policy, rollout, variant, stats));
+                sides.for_each(|side| side.show(event));
+            }
+            side.add(event, 1);
         }
         if outcome.retried {
             side.add(OfSide::Retried, 1);
@@ -244,6 +250,19 @@ struct Side<'a> {
 }
 
 impl Side<'_> {
+    /// Whether it was used before.
+    fn has(&self, metric: OfSide) -> bool {
+        let place = self.table.slots.get(self.begin + metric.place(self.table.geos));
+        place.is_some_and(|place| place.get().is_some())
+    }
+
+    /// Makes it appear in Envoy's stats.
+    fn show(&self, metric: OfSide) {
+        if let Some(slot) = self.slot(metric) {
+            self.stats.show(slot);
+        }
+    }
+
     fn add(&self, metric: OfSide, by: i64) {
         if let Some(slot) = self.slot(metric) {
             self.stats.add(slot, by);

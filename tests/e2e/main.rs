@@ -22,6 +22,7 @@ mod demo;
 mod differential;
 mod empty;
 mod exclude;
+mod figures;
 mod flags;
 mod hostile;
 mod hot_updates;
@@ -29,6 +30,7 @@ mod inner;
 mod istio;
 mod observe;
 mod overrides;
+mod prometheus;
 mod ramp;
 mod rollback;
 mod scene;
@@ -49,6 +51,12 @@ const AT_ONCE: usize = 2;
 /// The one test that needs a third thing.
 const EXPLAIN: &str = "differential::canaryctl_explains_what_envoy_does";
 
+/// Those that need a Prometheus.
+const PROMETHEUS: [&str; 2] = [
+    "prometheus::errors_of_the_canary_fire_their_alert_alone_and_an_a_a_run_none",
+    "prometheus::a_slower_canary_fires_its_alert_alone",
+];
+
 /// Tests by their functions' names.
 macro_rules! trials {
     ($($module:ident::$test:ident,)*) => {
@@ -64,6 +72,8 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(AT_ONCE);
     // The long ones first, so that none of them runs alone at the end.
     let mut trials = trials![
+        prometheus::errors_of_the_canary_fire_their_alert_alone_and_an_a_a_run_none,
+        prometheus::a_slower_canary_fires_its_alert_alone,
         hot_updates::no_request_fails_and_nobody_moves_while_policies_are_pushed_under_load,
         differential::envoy_decides_as_the_core_under_the_example_policies,
         differential::canaryctl_explains_what_envoy_does,
@@ -91,6 +101,10 @@ fn main() -> ExitCode {
         dead_vm::a_dead_vm_serves_stable_whatever_a_client_stamps,
         hostile::no_bytes_of_a_client_stop_the_filter,
         counts::stats_equal_the_requests_sent,
+        figures::every_counter_equals_what_was_sent,
+        figures::absurd_geos_events_and_loads_make_no_series_and_take_no_memory,
+        figures::a_websocket_is_an_active_stream_until_it_ends,
+        figures::what_goes_elsewhere_than_the_variant_says_is_counted,
         counts::a_request_in_flight_is_counted_though_its_vm_is_replaced,
         counts::counters_go_on_though_every_vm_is_replaced,
         counts::a_client_that_goes_away_counts_as_no_response,
@@ -147,6 +161,13 @@ fn skipped() -> Vec<(&'static str, String)> {
     if let Some(missing) = scene::missing() {
         return vec![("e2e", format!("{missing} not set"))];
     }
-    let explain = differential::canaryctl().is_none().then(|| "canaryctl is not built".to_owned());
-    explain.map(|why| (EXPLAIN, why)).into_iter().collect()
+    let mut skipped = Vec::new();
+    if differential::canaryctl().is_none() {
+        skipped.push((EXPLAIN, "canaryctl is not built".to_owned()));
+    }
+    if prometheus::binary().is_none() {
+        let why = "no prometheus: PROMETHEUS, or install the package prometheus";
+        skipped.extend(PROMETHEUS.map(|test| (test, why.to_owned())));
+    }
+    skipped
 }

@@ -40,6 +40,26 @@ fn a_bad_policy_leaves_the_good_one_serving_also_in_a_vm_built_anew() {
 }
 
 #[test]
+fn many_bad_policies_do_not_flood_the_log_and_it_is_told_how_much_was_left_out() {
+    let Some(artefact) = artefact() else { return };
+    let mut vm = serving(&artefact, BASIC);
+    for number in 0..5 {
+        let unknown: String = (0..900).map(|field| format!(", \"no{number}-{field}\": 0")).collect();
+        let old = vm.new_root().unwrap();
+        assert!(vm.configure(format!("{{\"version\": 1{unknown}}}")).unwrap());
+        vm.end_root(old).unwrap();
+    }
+    let lines = vm.host().log.len();
+    assert!((1_400..=1_501).contains(&lines), "{lines}");
+    let root = vm.root();
+    for _ in 0..100 {
+        vm.tick(root).unwrap();
+    }
+    let told: Vec<_> = vm.host().log.iter().filter(|(_, line)| line.contains("left out")).collect();
+    assert!(matches!(told.as_slice(), [(3, line)] if line.contains(" count=3")), "{told:?}");
+}
+
+#[test]
 fn under_strict_a_bad_policy_is_refused_and_a_good_one_is_accepted() {
     let Some(artefact) = artefact() else { return };
     let strict = Host { environ: vec!["CANARY_STRICT=1".to_owned()], ..host() };

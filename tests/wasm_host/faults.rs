@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{ALL, CURIOUS, artefact, browser, exchange, host, ok};
+use crate::fixture::{ALL, CURIOUS, FIGURES, artefact, browser, call, exchange, host, ok, telling};
 use crate::harness::{Artefact, CONTINUE, Fault, Host, Pairs, Vm, pairs};
 
 /// Every `WasmResult` but success, and one that does not exist.
 const STATUSES: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99];
+
+/// Whoever lives in [`life`].
+const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 #[test]
 fn whichever_host_call_fails_in_whichever_callback_no_trap_and_the_stream_goes_on() {
@@ -41,12 +44,12 @@ fn a_host_call_that_always_fails_and_a_callback_in_which_all_fail_stop_no_stream
     assert!(failures.is_empty(), "{} lives fail:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// The proxy-wasm calls that a whole life makes, with the callback that makes them.
+/// The host calls of the filter's own that a whole life makes, with the callback that makes them.
 fn calls_made(artefact: &Artefact) -> BTreeSet<(&'static str, &'static str)> {
     let mut vm = Vm::start(artefact, host()).unwrap();
     life(&mut vm).unwrap();
     let calls = vm.host().calls.keys().copied();
-    calls.filter(|(_, import)| import.starts_with("proxy_")).collect()
+    calls.filter(|(_, import)| import.starts_with("proxy_") || *import == "clock_time_get").collect()
 }
 
 fn life_with(artefact: &Artefact, fault: Fault) -> Result<(), String> {
@@ -54,6 +57,8 @@ fn life_with(artefact: &Artefact, fault: Fault) -> Result<(), String> {
     let faulty = Host { fault: Some(fault), ..host() };
     let mut vm = Vm::start(artefact, faulty).map_err(|trap| format!("{name}: {trap}"))?;
     life(&mut vm).map_err(|what| format!("{name}: {what}"))?;
+    let told = vm.host().log.iter().find(|(_, line)| USERS.iter().any(|user| line.contains(user)));
+    told.map_or(Ok(()), |(_, line)| Err(format!("{name}: a log line names a user: {line}")))?;
     vm.host().fault = None;
     recovered(&mut vm).map_err(|what| format!("{name}, afterwards: {what}"))
 }
@@ -64,6 +69,8 @@ fn life(vm: &mut Vm) -> Result<(), String> {
     accept(vm, ALL)?;
     // No identity: an id is issued, and a token is refused.
     exchange(vm, visitor(), ok())?;
+    accept(vm, FIGURES)?;
+    exchange(vm, call("erin"), telling())?;
     for policy in ["", "{", CURIOUS] {
         accept(vm, policy)?;
     }

@@ -8,6 +8,9 @@ pub(crate) const BASIC: &str = include_str!("../../benches/policies/basic.json")
 /// Every feature: segments, tokens, a visitor's cookie, a schedule, flags, baggage, exclusions.
 pub(crate) const ALL: &str = include_str!("../../benches/policies/all.json");
 
+/// Every figure: geos, events, load reports.
+pub(crate) const FIGURES: &str = include_str!("../../benches/policies/figures.json");
+
 /// Reads everything that a policy can read: headers, cookie, token, query and
 /// the remote address.
 pub(crate) const CURIOUS: &str = r#"{
@@ -79,6 +82,24 @@ pub(crate) fn browser(user: &str) -> Pairs {
 /// An upstream's response.
 pub(crate) fn ok() -> Pairs {
     pairs(&[(":status", "200"), ("content-type", "text/html"), ("server", "envoy")])
+}
+
+/// A call of gRPC.
+pub(crate) fn call(user: &str) -> Pairs {
+    let mut call = browser(user);
+    call.retain(|(name, _)| name != b":method");
+    call.extend(pairs(&[(":method", "POST"), ("content-type", "application/grpc")]));
+    call
+}
+
+/// An upstream's response that tells of events and of its load.
+pub(crate) fn telling() -> Pairs {
+    pairs(&[
+        (":status", "200"),
+        ("x-canary-event", "signup"),
+        ("endpoint-load-metrics", "TEXT cpu_utilization=0.5"),
+        ("grpc-status", "13"),
+    ])
 }
 
 /// One whole request; an error where a callback does not let the stream go on.

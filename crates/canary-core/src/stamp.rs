@@ -17,6 +17,8 @@ pub struct Stamps {
     pub baggage: bool,
     /// Whether the decision goes into the filter state, for access logs.
     pub filter_state: bool,
+    /// Whether each part of it has a filter state of its own, for access logs in JSON.
+    pub fields: bool,
 }
 
 impl Default for Stamps {
@@ -29,6 +31,7 @@ impl Default for Stamps {
             flags: Some("x-feature-flags".into()),
             baggage: false,
             filter_state: true,
+            fields: false,
         }
     }
 }

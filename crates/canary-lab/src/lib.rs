@@ -35,6 +35,7 @@ pub use lab::{Lab, Verdict};
 pub use load::{Load, Tally};
 pub use poll::wait_until;
 pub use ports::{Port, Ports};
+pub use process::Process;
 pub use skip::{needs, skip};
 pub use stats::{Series, Stats};
 pub use usage::Usage;

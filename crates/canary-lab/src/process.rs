@@ -1,6 +1,6 @@
-//! The Envoy process: started, watched, and never left behind.
+//! A child process, Envoy's or another's: started, watched, and never left behind.
 //!
-//! A thread of its own starts Envoy and stays with it until it ends. It reaps
+//! A thread of its own starts it and stays with it until it ends. It reaps
 //! it, and since the kernel's "die with your parent" goes by the parent's
 //! THREAD, it must not be a thread that ends sooner, as a test's does.
 
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A child process that is killed and reaped when this value is dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     pid: u32,
     stop: Sender<()>,
     exit: Arc<Mutex<Option<ExitStatus>>>,
@@ -27,7 +27,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it; it dies with this process, however that ends.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub fn start(mut command: Command) -> Result<Self> {
         die_with_parent(&mut command);
         let program = command.get_program().to_owned();
         let (stop, stopped) = mpsc::channel();
@@ -58,12 +58,12 @@ impl Process {
     }
 
     /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.pid
     }
 
     /// How it ended, once it has.
-    pub(crate) fn exit(&self) -> Option<ExitStatus> {
+    pub fn exit(&self) -> Option<ExitStatus> {
         self.exit.lock().ok().and_then(|exit| *exit)
     }
 }

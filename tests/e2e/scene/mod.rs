@@ -18,7 +18,7 @@ pub(crate) use self::access_log::Line;
 pub(crate) use self::oracle::{Core, flags};
 pub(crate) use self::policies::{NO_ROLLOUTS, one_variant, parsed, rollout, three_variants, with_state};
 pub(crate) use self::traffic::{Answer, assert_share, user};
-pub(crate) use self::upstream::Upstream;
+pub(crate) use self::upstream::{Head, Upstream};
 
 /// Longer than anything takes that is not broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -26,6 +26,11 @@ impl Head {
         headers.filter(|(key, _)| *key == name).map(|(_, value)| value).collect()
     }
 
+    /// The first value of a header.
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied()
+    }
+
     /// Whether this stands anywhere.
     pub(crate) fn contains(&self, text: &str) -> bool {
         self.0.contains(text)
@@ -37,14 +42,20 @@ impl Upstream {
     pub(crate) fn start(headers: &[(&str, &str)]) -> Self {
         let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let headers = headers.concat();
-        let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+        Self::answering(move |_| format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n"))
+    }
+
+    /// Answers every request, none of which may have a body, with the bytes that `answer` makes
+    /// of its head. A connection waits while it thinks.
+    pub(crate) fn answering(answer: impl Fn(&Head) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let upstream = Self { port: listener.local_addr().unwrap().port(), heads: Arc::default() };
         let heads = upstream.heads.clone();
+        let answer = Arc::new(answer);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (answer, heads) = (answer.clone(), heads.clone());
-                std::thread::spawn(move || serve(&stream.unwrap(), &answer, &heads));
+                std::thread::spawn(move || serve(&stream.unwrap(), &*answer, &heads));
             }
         });
         upstream
@@ -68,13 +79,15 @@ impl Upstream {
     }
 }
 
-fn serve(mut stream: &TcpStream, answer: &str, heads: &Mutex<Vec<Head>>) {
+fn serve(mut stream: &TcpStream, answer: &dyn Fn(&Head) -> String, heads: &Mutex<Vec<Head>>) {
     let mut reader = BufReader::new(stream);
-    let mut head = String::new();
+    let mut text = String::new();
     // Envoy's end closes the connection.
-    while reader.read_line(&mut head).is_ok_and(|len| len > 0) {
-        if head.ends_with("\r\n\r\n") {
-            heads.lock().unwrap().push(Head(std::mem::take(&mut head)));
+    while reader.read_line(&mut text).is_ok_and(|len| len > 0) {
+        if text.ends_with("\r\n\r\n") {
+            let head = Head(std::mem::take(&mut text));
+            let answer = answer(&head);
+            heads.lock().unwrap().push(head);
             if stream.write_all(answer.as_bytes()).is_err() {
                 return;
             }

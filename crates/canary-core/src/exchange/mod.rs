@@ -58,6 +58,8 @@ pub struct RequestPlan<'p> {
     pub draw: Option<Draw<'p>>,
     /// Whether the decision goes into the filter state.
     pub log: bool,
+    /// Whether its parts do, one by one.
+    pub log_fields: bool,
 }
 
 /// A draw by weight.
@@ -177,6 +179,7 @@ impl Exchange {
             counted,
             draw: Draw::of(&decision).filter(|_| policy.figures.splits),
             log: policy.stamps.filter_state && served.is_some(),
+            log_fields: policy.stamps.fields && served.is_some(),
             decision,
         };
         (exchange, plan)

@@ -113,6 +113,10 @@ wire! {
         baggage: Field<bool>,
         /// Whether the decision is written to the filter state for access logs; true by default.
         filter_state: Field<bool>,
+        /// Whether the parts of the decision are written to filter states of their own too, for
+        /// access logs in JSON: `wasm.canary.rollout`, `variant`, `reason`, `rule`, `bucket`;
+        /// false by default.
+        filter_state_fields: Field<bool>,
     }
 
     /// What Envoy's stats tell of each side beside requests, responses and decisions; `false`

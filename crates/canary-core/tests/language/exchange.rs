@@ -97,6 +97,18 @@ fn stamps_have_the_names_that_the_policy_gives_or_are_off() {
 }
 
 #[test]
+fn the_parts_of_a_decision_are_logged_one_by_one_where_that_is_asked_for() {
+    let asked = with(r#", "stamp": {"filter_state": false, "filter_state_fields": true}"#, "");
+    let (_, plan) = begin(&asked, &get(&[("x-user-id", "alice")]));
+    assert!(plan.log_fields && !plan.log);
+    let fields = plan.decision.fields().map(|(name, value)| format!("{name}={value}"));
+    let whole = fields.map(|field| field.replacen("canary.", "", 1)).join(" ");
+    assert_eq!(whole, plan.decision.to_string());
+    assert!(!begin(&with("", ""), &get(&[])).1.log_fields);
+    assert!(!begin(&asked, &elsewhere(&[])).1.log_fields, "nothing was decided");
+}
+
+#[test]
 fn the_response_says_which_variant_served_and_is_counted_once() {
     let policy = with("", "");
     let (mut exchange, plan) = begin(&policy, &get(&[]));

@@ -28,6 +28,7 @@ pub(super) fn stamps(field: &Field<wire::Stamp>, at: &Path<'_>, problems: &mut P
         }
     }
     stamps.filter_state = or(&wire.filter_state, true);
+    stamps.fields = or(&wire.filter_state_fields, false);
     stamps.baggage = or(&wire.baggage, false);
     let named = [
         ("request_header", Some(&stamps.variant)),
