@@ -2,6 +2,7 @@
 
 use canary_core::exchange::Draw;
 use canary_core::policy::Policy;
+use canary_core::rollback::Rollbacks;
 use canary_core::sightings::Sightings;
 use canary_core::timeline::Instant;
 
@@ -20,14 +21,22 @@ impl Draws {
     }
 
     /// A draw was made. A user waits for the tick; a draw for one request is nobody else's.
-    pub(crate) fn drawn(&self, draw: &Draw<'_>, table: &Table, policy: &Policy, stats: &Stats) {
+    pub(crate) fn drawn(
+        &self,
+        draw: &Draw<'_>,
+        rollbacks: &Rollbacks,
+        table: &Table,
+        policy: &Policy,
+        stats: &Stats,
+    ) {
         let Draw { rollout, side, split, user } = *draw;
-        let shares = rollout.shares(split).map(|(_, ppm)| ppm);
+        let shares = rollout.shares(split, rollbacks).map(|(_, ppm)| ppm);
         let place = usize::try_from(rollout.id.0).ok();
         if let Some((user, sightings)) = user.zip(place.and_then(|place| self.0.get(place))) {
             sightings.see(user, side, shares);
         } else {
-            let one = rollout.shares(split).map(|(variant, ppm)| (ppm, u32::from(variant.id == side)));
+            let one =
+                rollout.shares(split, rollbacks).map(|(variant, ppm)| (ppm, u32::from(variant.id == side)));
             table.drawn(rollout, one, policy, stats);
         }
     }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use canary_core::policy::Policy;
+use canary_core::rollback::Rollbacks;
 use canary_core::split::VariantId;
 use canary_core::timeline::Instant;
 use fnv::FnvHashMap;
@@ -42,7 +43,7 @@ struct Queue {
 
 impl Gauges {
     /// Queues all gauges of a policy as they are at an instant, and those of the sides that have left it.
-    pub(crate) fn queue(&self, policy: &Policy, now: Instant, plugin: &Plugin) {
+    pub(crate) fn queue(&self, policy: &Policy, now: Instant, rollbacks: &Rollbacks, plugin: &Plugin) {
         let mut plugins = self.plugins.borrow_mut();
         let queue = plugins.entry(plugin.clone()).or_default();
         let shared = host::shared_data(&plugin.key("sides")).unwrap_or_default();
@@ -51,11 +52,12 @@ impl Gauges {
         let mut gone: BTreeSet<&str> = shared.lines().chain(mine.lines()).collect();
         queue.waiting.clear();
         for rollout in &policy.rollouts {
-            for (variant, ppm) in rollout.effective_weights(now) {
+            for (variant, ppm) in rollout.effective_weights(now, rollbacks) {
                 let side = format!("{} {}", rollout.name, variant.name);
                 gone.remove(side.as_str());
                 let is_baseline = variant.id == VariantId::BASELINE;
-                let values = [u64::from(ppm), variant.rolled_back.into(), is_baseline.into()];
+                let is_rolled_back = rollout.is_rolled_back(variant, rollbacks);
+                let values = [u64::from(ppm), is_rolled_back.into(), is_baseline.into()];
                 queue.waiting.extend(side_gauges(&rollout.name, &variant.name, values));
                 queue.sides.push_str(&side);
                 queue.sides.push('\n');

@@ -34,7 +34,9 @@ impl HttpContext for Http {
             return Action::Continue;
         };
         let random = || active.random();
-        let (exchange, plan) = Exchange::on_request(&active.policy, &headers, active.ambient(&random));
+        let rollbacks = active.rollbacks.borrow();
+        let ambient = active.ambient(&random, &rollbacks);
+        let (exchange, plan) = Exchange::on_request(&active.policy, &headers, ambient);
         self.exchange = exchange;
         plan.stamps.iter().chain(&plan.more).for_each(host::change_request_header);
         if plan.log {

@@ -9,6 +9,7 @@ use canary_core::decide::{Ambient, Decision};
 use canary_core::exchange::RequestPlan;
 use canary_core::forced::{KeyRing, Override};
 use canary_core::policy::{Policy, Problems};
+use canary_core::rollback::Rollbacks;
 use canary_core::rollout::Rollout;
 use canary_core::sampler::Sampler;
 use canary_core::timeline::Instant;
@@ -51,6 +52,7 @@ pub(crate) struct Active {
     keys: KeyRing,
     random: Random,
     draws: Draws,
+    pub(crate) rollbacks: RefCell<Rollbacks>,
     pub(crate) sampler: Sampler,
     /// As of the last tick, where the host tells it: decisions of one policy agree, and a clock costs a call.
     now: Cell<Option<Instant>>,
@@ -176,6 +178,7 @@ impl Active {
             keys,
             random: Random::default(),
             draws: Draws::new(&policy),
+            rollbacks: RefCell::default(),
             sampler: Sampler::default(),
             now: Cell::new(now()),
             table: Table::new(&policy),
@@ -186,12 +189,16 @@ impl Active {
         }
     }
 
-    /// What decisions depend on beside the policy and the request. `random` is for the caller
-    /// to keep.
-    pub(crate) fn ambient<'a>(&'a self, random: &'a dyn Fn() -> Option<u128>) -> Ambient<'a> {
+    /// What decisions depend on beside the policy and the request. `random` and `rollbacks` are for
+    /// the caller to keep.
+    pub(crate) fn ambient<'a>(
+        &'a self,
+        random: &'a dyn Fn() -> Option<u128>,
+        rollbacks: &'a Rollbacks,
+    ) -> Ambient<'a> {
         // Without a clock nobody knows which tokens have expired.
         let keys = self.now.get().map(|_| &self.keys);
-        Ambient { now: self.instant(), random, keys }
+        Ambient { now: self.instant(), random, keys, rollbacks }
     }
 
     /// 128 random bits.
@@ -206,7 +213,7 @@ impl Active {
 
     fn queue_gauges(&self, plugin: &Plugin) {
         self.next_change.set(self.policy.next_change(self.instant()));
-        self.stats.gauges().queue(&self.policy, self.instant(), plugin);
+        self.stats.gauges().queue(&self.policy, self.instant(), &self.rollbacks.borrow(), plugin);
     }
 
     /// Writes a decision to the filter state, for access logs.
@@ -222,7 +229,7 @@ impl Active {
     pub(crate) fn count_request(&self, plan: &RequestPlan<'_>) {
         self.table.request(plan, &self.policy, &self.stats);
         if let Some(draw) = &plan.draw {
-            self.draws.drawn(draw, &self.table, &self.policy, &self.stats);
+            self.draws.drawn(draw, &self.rollbacks.borrow(), &self.table, &self.policy, &self.stats);
         }
     }
 

@@ -85,8 +85,8 @@ impl Table {
         let mut end = 0;
         let begins = policy.rollouts.iter().map(|rollout| {
             let begin = end;
-            let side = GEOS + 2 * geos + rollout.events.len();
-            end += SIDES + rollout.variants.len() * side + rollout.flags.len() * VALUES.len();
+            end +=
+                SIDES + rollout.variants.len() * places(rollout, geos) + rollout.flags.len() * VALUES.len();
             begin
         });
         let begins = begins.collect();
@@ -123,7 +123,7 @@ impl Table {
                 side.add(OfSide::Geo(geo), 1);
             }
         }
-        let flags_begin = begin + SIDES + rollout.variants.len() * self.of_side(rollout);
+        let flags_begin = begin + SIDES + rollout.variants.len() * places(rollout, self.geos);
         for (flag, on) in decision.flags.iter() {
             let value = usize::from(on);
             self.add(flags_begin + flag * VALUES.len() + value, stats, || {
@@ -209,11 +209,6 @@ impl Table {
         begin.copied().unwrap_or_default()
     }
 
-    /// How many places a side of a rollout has.
-    fn of_side(&self, rollout: &Rollout) -> usize {
-        GEOS + 2 * self.geos + rollout.events.len()
-    }
-
     fn side<'a>(
         &'a self,
         policy: &'a Policy,
@@ -221,7 +216,7 @@ impl Table {
         variant: &'a Variant,
         stats: &'a Stats,
     ) -> Side<'a> {
-        let begin = self.begin(rollout) + SIDES + variant.id.slot() * self.of_side(rollout);
+        let begin = self.begin(rollout) + SIDES + variant.id.slot() * places(rollout, self.geos);
         Side { table: self, begin, policy, rollout, variant, stats }
     }
 
@@ -349,6 +344,11 @@ impl OfSide {
             Self::Event(_) => "canary_events_total",
         }
     }
+}
+
+/// How many places each side of a rollout has.
+fn places(rollout: &Rollout, geos: usize) -> usize {
+    GEOS + 2 * geos + rollout.events.len()
 }
 
 fn decisions(rollout: &str, reason: Reason) -> String {

@@ -3,6 +3,7 @@
 #![no_main]
 
 use canary_core::policy::Policy;
+use canary_core::rollback::NOTHING;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -11,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
             let again = Policy::parse(bytes).expect("the same text");
             assert_eq!(policy.digest, again.digest);
             for rollout in &policy.rollouts {
-                let sum: u32 = rollout.effective_weights(0).map(|(_, ppm)| ppm).sum();
+                let sum: u32 = rollout.effective_weights(0, &NOTHING).map(|(_, ppm)| ppm).sum();
                 assert_eq!(sum, 1_000_000);
             }
             let _ = policy.trusts();

@@ -10,6 +10,7 @@ use canary_core::exchange::{End, Exchange};
 use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
+use canary_core::rollback::NOTHING;
 use libfuzzer_sys::fuzz_target;
 
 static POLICY: LazyLock<Policy> =
@@ -56,7 +57,7 @@ static KEYS: LazyLock<KeyRing> =
 fuzz_target!(|bytes: &[u8]| {
     let request = Request(bytes.split(|byte| *byte == 0).collect());
     // December 2026, when the policy's steps are in force.
-    let ambient = Ambient { now: 1_796_000_000, random: &|| Some(7), keys: Some(&KEYS) };
+    let ambient = Ambient { now: 1_796_000_000, random: &|| Some(7), keys: Some(&KEYS), rollbacks: &NOTHING };
     let once = decide(&POLICY, &request, ambient).to_string();
     assert_eq!(once, decide(&POLICY, &request, ambient).to_string());
     let (mut exchange, _) = Exchange::on_request(&POLICY, &request, ambient);

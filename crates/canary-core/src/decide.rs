@@ -12,8 +12,9 @@ use crate::geo::GeoId;
 use crate::inbound;
 use crate::policy::Policy;
 use crate::request::RequestView;
+use crate::rollback::{NOTHING, Rollbacks};
 use crate::rollout::{Anonymous, BucketBy, Rollout, Rule, Then, Variant};
-use crate::split::{Split, VariantId};
+use crate::split::{Split, VariantId, Weight};
 use crate::timeline::Instant;
 use crate::visitor::{VisitorId, asks_for_a_page};
 
@@ -27,12 +28,15 @@ pub struct Ambient<'a> {
     pub random: &'a dyn Fn() -> Option<u128>,
     /// The keys by which tokens are checked.
     pub keys: Option<&'a KeyRing>,
+    /// What is rolled back beside what the policy's state says.
+    pub rollbacks: &'a Rollbacks,
 }
 
 impl Ambient<'_> {
-    /// An instant, without random bits and without keys: what is random has no one answer.
+    /// An instant, without random bits and without keys: what is random has no one answer. Nothing
+    /// is rolled back but by the policy.
     pub fn at(now: Instant) -> Self {
-        Self { now, random: &|| None, keys: None }
+        Self { now, random: &|| None, keys: None, rollbacks: &NOTHING }
     }
 }
 
@@ -188,6 +192,13 @@ impl<'p> Decision<'p> {
 }
 
 impl Choice<'_> {
+    /// Whether the side still serves it, of whose range this part is left. Only who was drawn has a
+    /// place in the range.
+    fn stays(&self, kept: Weight) -> bool {
+        kept == Weight::ALL
+            || self.point.zip(self.split).is_some_and(|(point, split)| split.depth(point) < kept.ppm())
+    }
+
     fn of(side: VariantId, reason: Reason) -> Self {
         Self { side: Some(side), reason, rule: None, point: None, split: None, visitor: None }
     }
@@ -217,7 +228,10 @@ impl Rollout {
         // Last, and whatever chose the variant, a pin too; but not a token, by which people look
         // at what was rolled back.
         let (variant, reason) = match chosen {
-            Some(variant) if variant.rolled_back && choice.reason != Reason::Override => {
+            Some(variant)
+                if choice.reason != Reason::Override
+                    && !choice.stays(self.kept(variant, ambient.rollbacks)) =>
+            {
                 (baseline, Reason::RolledBack)
             }
             chosen => (chosen, choice.reason),

@@ -18,6 +18,7 @@
 //! | [`bucket`] | salt and key → a point on the circle; frozen |
 //! | [`split`] | weights → ranges of the circle, so that ramps move few users; frozen |
 //! | [`timeline`], [`calendar`], [`zone`] | splits over time; when a schedule may move users; IANA time zones |
+//! | [`rollback`] | variants that the guardrail has rolled back |
 //! | [`rollout`] | the checked rollout: variants, split, rules |
 //! | [`condition`] | what rules ask of a request |
 //! | [`flag`] | features for a part of a variant's users |
@@ -45,6 +46,7 @@ pub mod ip_set;
 pub mod load_report;
 pub mod policy;
 pub mod request;
+pub mod rollback;
 pub mod rollout;
 pub mod route;
 pub mod sampler;

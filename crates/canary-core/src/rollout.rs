@@ -5,7 +5,8 @@ use crate::condition::Condition;
 use crate::event::Event;
 use crate::flag::Flag;
 use crate::forced::Override;
-use crate::split::{Split, VariantId};
+use crate::rollback::Rollbacks;
+use crate::split::{Split, VariantId, Weight};
 use crate::timeline::{Instant, Timeline};
 use crate::visitor::VisitorCookie;
 
@@ -127,22 +128,41 @@ impl Rollout {
         }
     }
 
+    /// The part of its range that a variant serves: none where the policy's state or a rollback
+    /// took all of it.
+    pub(crate) fn kept(&self, variant: &Variant, rollbacks: &Rollbacks) -> Weight {
+        if variant.rolled_back { Weight::NONE } else { rollbacks.kept(self.id, variant.id) }
+    }
+
+    /// Whether a variant is rolled back, or being rolled back.
+    pub fn is_rolled_back(&self, variant: &Variant, rollbacks: &Rollbacks) -> bool {
+        self.kept(variant, rollbacks) != Weight::ALL
+    }
+
     /// The share that each side gets at an instant, outside rules: 0 for a variant that is
     /// rolled back, all for the baseline of a rollout that is not enabled.
-    pub fn effective_weights(&self, now: Instant) -> impl Iterator<Item = (&Variant, u32)> {
-        self.shares(self.timeline.at(now)).map(|(variant, ppm)| match (self.enabled, variant.id) {
+    pub fn effective_weights<'p>(
+        &'p self,
+        now: Instant,
+        rollbacks: &'p Rollbacks,
+    ) -> impl Iterator<Item = (&'p Variant, u32)> {
+        self.shares(self.timeline.at(now), rollbacks).map(|(variant, ppm)| match (self.enabled, variant.id) {
             (true, _) => (variant, ppm),
             (false, VariantId::BASELINE) => (variant, MILLION),
             (false, _) => (variant, 0),
         })
     }
 
-    /// The share of those drawn by a split that each side serves, in parts per million: a
-    /// rolled-back variant's is the baseline's.
-    pub fn shares<'p>(&'p self, split: &'p Split) -> impl Iterator<Item = (&'p Variant, u32)> + Clone {
+    /// The share of those drawn by a split that each side serves, in parts per million: what is
+    /// rolled back is the baseline's.
+    pub fn shares<'p>(
+        &'p self,
+        split: &'p Split,
+        rollbacks: &'p Rollbacks,
+    ) -> impl Iterator<Item = (&'p Variant, u32)> + Clone {
         let weights = self.variants.iter().skip(1).zip(split.weights());
         let weights =
-            weights.map(|(variant, weight)| (variant, if variant.rolled_back { 0 } else { weight.ppm() }));
+            weights.map(|(variant, weight)| (variant, weight.part(self.kept(variant, rollbacks)).ppm()));
         let taken: u32 = weights.clone().map(|(_, ppm)| ppm).sum();
         let baseline = self.variants.first().map(|baseline| (baseline, MILLION - taken));
         baseline.into_iter().chain(weights)

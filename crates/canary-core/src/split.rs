@@ -53,6 +53,9 @@ struct Piece {
 // impl Weight
 
 impl Weight {
+    /// Nobody.
+    pub const NONE: Self = Self(0);
+
     /// Everyone.
     pub const ALL: Self = Self(MILLION);
 
@@ -76,6 +79,18 @@ impl Weight {
     /// Parts per million.
     pub const fn ppm(self) -> u32 {
         self.0
+    }
+
+    /// This part of it, rounded down.
+    pub(crate) fn part(self, part: Self) -> Self {
+        let ppm = u64::from(self.0) * u64::from(part.0) / u64::from(MILLION);
+        Self(u32::try_from(ppm).unwrap_or(MILLION))
+    }
+
+    /// A part of so many, of the whole; at most all.
+    pub fn of(part: u64, whole: u64) -> Self {
+        let ppm = part.saturating_mul(u64::from(MILLION)).checked_div(whole);
+        Self(ppm.and_then(|ppm| u32::try_from(ppm).ok()).unwrap_or(MILLION).min(MILLION))
     }
 
     /// What others leave that have so many parts per million.
@@ -145,6 +160,16 @@ impl Split {
         let after = self.ranges.partition_point(|range| range.start <= point);
         let range = after.checked_sub(1).and_then(|last| self.ranges.get(last));
         range.map_or(VariantId::BASELINE, |range| range.owner)
+    }
+
+    /// How far up in its range a point lies, in parts per million of the range.
+    pub(crate) fn depth(&self, point: Point) -> u32 {
+        let bucket = point.bucket();
+        let range = self.ranges().find(|(lo, hi, _)| (*lo..*hi).contains(&bucket));
+        let depth = range.and_then(|(lo, hi, _)| {
+            (u64::from(bucket - lo) * u64::from(MILLION)).checked_div(u64::from(hi - lo))
+        });
+        depth.and_then(|depth| u32::try_from(depth).ok()).unwrap_or(MILLION)
     }
 
     /// Each range in parts per million, `lo .. hi`, in order; together they are the whole circle.

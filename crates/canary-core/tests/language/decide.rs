@@ -2,6 +2,7 @@
 
 use crate::support::{Request, decided, drawn, get, policy, request, variant, with_rollouts};
 use canary_core::decide::{Ambient, decide};
+use canary_core::rollback::NOTHING;
 
 const CHECKOUT: &str = r#"{
     "name": "checkout",
@@ -321,7 +322,7 @@ fn weights_of_the_state_stand_in_for_the_variants_and_rules_for_those() {
 #[test]
 fn the_effective_weights_are_what_is_served_now() {
     let weights = |policy: canary_core::policy::Policy| -> Vec<u32> {
-        policy.rollouts[0].effective_weights(0).map(|(_, ppm)| ppm).collect()
+        policy.rollouts[0].effective_weights(0, &NOTHING).map(|(_, ppm)| ppm).collect()
     };
     assert_eq!(weights(with_state("", "")), [300_000, 300_000, 400_000]);
     assert_eq!(weights(with_state(r#""rolled_back": ["beta"]"#, "")), [700_000, 300_000, 0]);

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::type_complexity,
     reason = "a test may panic"
 )]
@@ -21,6 +22,7 @@ mod people;
 mod phased_problems;
 mod problems;
 mod properties;
+mod rollbacks;
 mod schedules;
 mod support;
 mod tokens;

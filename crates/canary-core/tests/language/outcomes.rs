@@ -5,6 +5,7 @@ use canary_core::decide::Ambient;
 use canary_core::exchange::{End, Exchange, Moment, Outcome, Went};
 use canary_core::load_report::{LoadReport, Malformed};
 use canary_core::policy::Policy;
+use canary_core::rollback::NOTHING;
 
 /// Everyone is on the canary.
 fn with(top: &str, rollout: &str) -> Policy {
@@ -220,7 +221,9 @@ fn a_draw_tells_its_weights_and_a_pin_has_none() {
     let whole = with("", rules);
     let shares = |headers: &[(&str, &str)]| {
         let (_, plan) = Exchange::on_request(&whole, &get(headers), Ambient::at(0));
-        plan.decision.split.map(|split| policy.shares(split).map(|(_, ppm)| ppm).collect::<Vec<_>>())
+        plan.decision
+            .split
+            .map(|split| policy.shares(split, &NOTHING).map(|(_, ppm)| ppm).collect::<Vec<_>>())
     };
     assert_eq!(shares(&[("x-user-id", "a")]), Some(vec![0, 1_000_000]));
     assert_eq!(shares(&[("x-user-id", "a"), ("x-geo-country", "DE")]), Some(vec![600_000, 400_000]));
@@ -235,7 +238,7 @@ fn what_is_rolled_back_is_expected_of_the_baseline() {
             "variants": [{"name": "a", "weight": 10}, {"name": "b", "weight": 30}]}], "state": {"r": {"rolled_back": ["b"]}}}"#,
     );
     let (_, plan) = Exchange::on_request(&policy, &get(&[("x-user-id", "x")]), Ambient::at(0));
-    let shares = policy.rollouts[0].shares(plan.decision.split.unwrap()).map(|(_, ppm)| ppm);
+    let shares = policy.rollouts[0].shares(plan.decision.split.unwrap(), &NOTHING).map(|(_, ppm)| ppm);
     assert_eq!(shares.collect::<Vec<_>>(), [900_000, 100_000, 0]);
 }
 

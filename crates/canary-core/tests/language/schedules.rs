@@ -3,6 +3,7 @@
 use crate::support::{get, policy};
 use canary_core::decide::{Ambient, decide};
 use canary_core::policy::Policy;
+use canary_core::rollback::NOTHING;
 use canary_core::zone::parse_rfc3339;
 
 const HOUR: i64 = 3_600;
@@ -31,7 +32,7 @@ fn schedule(steps: &[(&str, u32)], fields: &str) -> String {
 /// The canary's weight in percent at these instants.
 fn weights<const N: usize>(policy: &Policy, times: [&str; N]) -> [u32; N] {
     times.map(|time| {
-        let ppm = policy.rollouts[0].effective_weights(at(time)).nth(1).unwrap().1;
+        let ppm = policy.rollouts[0].effective_weights(at(time), &NOTHING).nth(1).unwrap().1;
         assert_eq!(ppm % 10_000, 0);
         ppm / 10_000
     })
@@ -83,7 +84,8 @@ fn a_variant_that_no_step_names_keeps_its_own_weight() {
         r#"{"version": 1, "rollouts": [{"name": "r", "baseline": {"name": "stable"}, "variants": [{"name": "canary"}, {"name": "beta", "weight": 7}],
             "schedule": {"steps": [{"from": "2026-12-01T00:00:00Z", "weights": {"canary": 3}}]}}]}"#,
     );
-    let ppm = |now| policy.rollouts[0].effective_weights(now).map(|(_, ppm)| ppm).collect::<Vec<_>>();
+    let ppm =
+        |now| policy.rollouts[0].effective_weights(now, &NOTHING).map(|(_, ppm)| ppm).collect::<Vec<_>>();
     assert_eq!(ppm(0), [930_000, 0, 70_000]);
     assert_eq!(ppm(at("2026-12-01T00:00:00Z")), [900_000, 30_000, 70_000]);
 }
@@ -241,7 +243,7 @@ fn the_range_of_a_rolled_back_variant_stands_still_from_then_on() {
     let now = at("2026-12-03T00:00:00Z");
     assert_eq!(policy.rollouts[0].timeline.at(now).weights()[0].ppm(), 100_000);
     assert_eq!(
-        policy.rollouts[0].effective_weights(now).map(|(_, ppm)| ppm).collect::<Vec<_>>(),
+        policy.rollouts[0].effective_weights(now, &NOTHING).map(|(_, ppm)| ppm).collect::<Vec<_>>(),
         [500_000, 0, 500_000]
     );
     let lifted = crate::support::policy(&text("{}"));
@@ -357,7 +359,8 @@ fn over_a_year_weights_only_rise_between_rollbacks_and_users_only_move_in() {
     for hour in 0..365 * 24 {
         let now = start + hour * HOUR;
         let policy = if rollback.contains(&now) { &rolled_back } else { &plain };
-        let weight = policy.rollouts[0].effective_weights(now).skip(1).map(|(_, ppm)| ppm).sum::<u32>();
+        let weight =
+            policy.rollouts[0].effective_weights(now, &NOTHING).skip(1).map(|(_, ppm)| ppm).sum::<u32>();
         let boundary = rollback.contains(&now) != rollback.contains(&(now - HOUR));
         assert!(weight >= weight_before || boundary, "hour {hour}: {weight_before} to {weight}");
         weight_before = weight;

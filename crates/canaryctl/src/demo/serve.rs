@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use canary_core::policy::Policy;
+use canary_core::rollback::NOTHING;
 use canary_lab::{EnvoyBuilder, Lab, Verdict};
 
 use super::scene::Scene;
@@ -106,7 +107,7 @@ fn ended(lab: &Lab, streams: &mut Streams) -> Outcome {
 fn weights(policy: &Policy) -> String {
     let rollouts = policy.rollouts.iter().map(|rollout| {
         let sides = rollout
-            .effective_weights(clock::now())
+            .effective_weights(clock::now(), &NOTHING)
             .map(|(side, ppm)| format!("{} {} %", side.name, f64::from(ppm) / 1e4));
         let rules = count(rollout.rules.len(), "rule");
         format!("{} ({}; {rules})", rollout.name, sides.collect::<Vec<_>>().join(", "))
