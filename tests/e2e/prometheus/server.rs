@@ -72,7 +72,8 @@ impl Prometheus {
     }
 
     fn start(admin: u16) -> Result<Self> {
-        let (directory, port) = (tempfile::tempdir()?, Port::free()?);
+        let directory = tempfile::Builder::new().prefix("canary-prometheus-").tempdir()?;
+        let port = Port::free()?;
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("rules"))?;
         for (file, name) in RULES {
