@@ -14,7 +14,7 @@ ADMIN_PORT ?= 9901
 POLICY ?=
 WASM_TARGET := wasm32-wasip1
 # Each byte is loaded by every proxy.
-WASM_MAX_KB := 600
+WASM_MAX_KB := 680
 CARGO_DENY_VERSION := 0.20.2
 
 CARGO_TARGET_DIR ?= target
@@ -47,6 +47,10 @@ run: build ## Start the demo on 127.0.0.1:10000 and keep it running; Ctrl-C ends
 .PHONY: demo
 demo: build ## Start it, send users, print the split from Envoy's own stats, end
 	@envoy=$(envoy); exec $(canaryctl) demo --port $(PORT) --admin-port $(ADMIN_PORT) --envoy "$$envoy"
+
+.PHONY: drill
+drill: build ## Let a canary fail and see the guardrail roll it back; POLICY= for one of yours
+	@envoy=$(envoy); exec $(canaryctl) drill $(POLICY) --envoy "$$envoy"
 
 .PHONY: apply
 apply: $(canaryctl) ## Put a policy into the running demo: make apply POLICY=envoy/policies/basic.json

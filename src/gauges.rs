@@ -19,6 +19,9 @@ use crate::host::{self, MetricKind};
 use crate::plugin::Plugin;
 use crate::stats::Name;
 
+/// What the guardrail's gauges have in their names; they are set by whoever judges.
+const JUDGED: &str = ";canary_guardrail_";
+
 /// Defining and recording this many takes a few milliseconds.
 const PER_TICK: usize = 500;
 
@@ -63,6 +66,15 @@ impl Gauges {
                 queue.sides.push('\n');
             }
         }
+        let is_guarded = |name: &str| {
+            let guarded = policy.rollouts.iter().filter(|rollout| rollout.guardrail.is_some());
+            let mut sides =
+                guarded.flat_map(|rollout| rollout.variants.iter().map(move |side| (rollout, side)));
+            sides.any(|(rollout, side)| name.starts_with(&side_labels(&rollout.name, &side.name)))
+        };
+        let ids = self.ids.borrow();
+        let judged = ids.keys().filter(|name| name.contains(JUDGED) && !is_guarded(name));
+        queue.waiting.extend(judged.map(|name| (name.clone(), 0)));
         for (rollout, variant) in gone.iter().filter_map(|side| side.split_once(' ')) {
             queue.waiting.extend(side_gauges(rollout, variant, [0; 3]));
         }
@@ -87,7 +99,8 @@ impl Gauges {
         }
     }
 
-    fn set(&self, name: String, value: u64) {
+    /// Sets a gauge at once.
+    pub(crate) fn set(&self, name: String, value: u64) {
         let mut ids = self.ids.borrow_mut();
         let id = match ids.get(&name) {
             Some(id) => *id,
@@ -99,6 +112,11 @@ impl Gauges {
         // A refused call has been logged; the next policy sets the gauge again.
         let _logged = host::record_metric(id, value);
     }
+}
+
+/// What the names of a side's gauges begin with.
+fn side_labels(rollout: &str, variant: &str) -> String {
+    Name { labels: &[("rollout", rollout), ("variant", variant)], metric: "" }.to_string()
 }
 
 fn side_gauges(rollout: &str, variant: &str, values: [u64; 3]) -> impl Iterator<Item = (String, u64)> {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use canary_core::exchange::{Change, End, Exchange};
+use canary_core::exchange::{Change, End, Exchange, Moment};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -66,7 +66,7 @@ impl HttpContext for Http {
     fn on_log(&mut self) {
         let active = &*self.active;
         if let Some(outcome) = self.exchange.on_end(&active.policy, &Ended(active)) {
-            active.table.end(outcome, &active.policy, &active.stats);
+            active.count_end(outcome);
         }
         active.stream_ended();
     }
@@ -96,5 +96,9 @@ impl End for Ended<'_> {
 
     fn details(&self) -> Option<Vec<u8>> {
         host::property("response\0code_details")
+    }
+
+    fn moment(&self) -> Option<Moment> {
+        host::moment()
     }
 }

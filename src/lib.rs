@@ -9,6 +9,7 @@
 //! | `table` | what is counted of requests, and under which names |
 //! | `draws` | users whom a split has drawn, each once in all workers |
 //! | `gauges` | the gauges of a policy, and of the rollouts that have left it |
+//! | `guard` | the guardrail's rounds between workers |
 //! | `plugin` | what the VMs of a plugin share: the last good policy, what was told |
 //! | `random` | random bits, many at once |
 //! | `logger` | Envoy's log, not flooded |
@@ -17,6 +18,7 @@
 
 mod draws;
 mod gauges;
+mod guard;
 mod header_map;
 mod host;
 mod http;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use canary_core::decide::{Ambient, Decision};
-use canary_core::exchange::RequestPlan;
+use canary_core::exchange::{Moment, Outcome, RequestPlan};
 use canary_core::forced::{KeyRing, Override};
 use canary_core::policy::{Policy, Problems};
 use canary_core::rollback::Rollbacks;
@@ -18,6 +18,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use crate::draws::Draws;
+use crate::guard::{Guards, Round};
 use crate::host;
 use crate::http::Http;
 use crate::logger;
@@ -52,6 +53,7 @@ pub(crate) struct Active {
     keys: KeyRing,
     random: Random,
     draws: Draws,
+    guards: Guards,
     pub(crate) rollbacks: RefCell<Rollbacks>,
     pub(crate) sampler: Sampler,
     /// As of the last tick, where the host tells it: decisions of one policy agree, and a clock costs a call.
@@ -141,6 +143,7 @@ impl RootContext for Root {
             plugin.once(Told::NoKeys, &text, || without_keys.iter().for_each(|line| log::error!("{line}")));
         }
         self.active = Rc::new(Active::new(policy, keys, self.stats.clone()));
+        self.active.roll_back(plugin);
         self.active.queue_gauges(plugin);
         host::set_tick_period(TICK);
         true
@@ -154,9 +157,11 @@ impl RootContext for Root {
         active.now.set(now);
         self.count_seconds(before, now);
         active.merge_draws(&self.plugin);
+        let is_rolled_back = active.guard(&self.plugin);
         self.stats.flush();
         // A clock that was set back takes weights back too.
-        if now < before || active.next_change.get().is_some_and(|change| Some(change) <= now) {
+        let is_step = now < before || active.next_change.get().is_some_and(|change| Some(change) <= now);
+        if is_step || is_rolled_back {
             active.queue_gauges(&self.plugin);
         }
         self.stats.gauges().tick(&self.plugin);
@@ -178,6 +183,7 @@ impl Active {
             keys,
             random: Random::default(),
             draws: Draws::new(&policy),
+            guards: Guards::new(&policy),
             rollbacks: RefCell::default(),
             sampler: Sampler::default(),
             now: Cell::new(now()),
@@ -223,6 +229,31 @@ impl Active {
         if write!(line, "{decision}").is_ok() {
             host::set_filter_state("canary.decision", &line);
         }
+    }
+
+    /// An exchange is over.
+    pub(crate) fn count_end(&self, outcome: Outcome) {
+        self.table.end(outcome, &self.policy, &self.stats);
+        self.guards.saw(&outcome, &self.policy, &self.rollbacks.borrow());
+    }
+
+    /// What the guardrail rolled back under earlier policies is so from the first request on.
+    fn roll_back(&self, plugin: &Plugin) {
+        self.rollbacks.replace(self.round(plugin).rollbacks());
+    }
+
+    /// A round of the guardrail; whether something else is rolled back now.
+    fn guard(&self, plugin: &Plugin) -> bool {
+        let now = self.guards.round(self.round(plugin));
+        *self.rollbacks.borrow() != now && {
+            self.rollbacks.replace(now);
+            true
+        }
+    }
+
+    fn round<'a>(&'a self, plugin: &'a Plugin) -> Round<'a> {
+        let now = host::moment().map_or(0, Moment::seconds);
+        Round { plugin, policy: &self.policy, stats: &self.stats, time: self.instant(), now }
     }
 
     /// Counts a request with its decision.

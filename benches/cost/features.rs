@@ -64,6 +64,7 @@ fn policies() -> Result<Vec<(&'static str, String)>> {
         ("an exclusion by path", json!({"exclude": {"path_prefixes": ["/healthz"]}}), json!({})),
         ("baggage", json!({"stamp": {"baggage": true}}), json!({})),
         ("the decision's parts in the log", json!({"stamp": {"filter_state_fields": true}}), json!({})),
+        ("a guardrail", json!({}), json!({"guardrail": {"errors": {}, "latency": {}}})),
         ("figure: durations", json!({"stats": only("durations")}), json!({})),
         ("figure: retries", json!({"stats": only("retries")}), json!({})),
         ("figure: routes", json!({"stats": only("routes")}), json!({})),

@@ -13,6 +13,7 @@ mod features;
 #[path = "../../tests/wasm_host/fixture.rs"]
 #[allow(dead_code, clippy::panic, clippy::unwrap_used, reason = "shared with the tests, which use all of it")]
 mod fixture;
+mod guardrail;
 #[path = "../../tests/wasm_host/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
 mod harness;
@@ -35,6 +36,7 @@ fn main() -> Result<()> {
     calls::print(&settings)?;
     features::print(&settings)?;
     memory::print(&settings)?;
+    guardrail::print(&settings)?;
     report::print(&measure::run(&settings, &ALL)?);
     report::print_calls(&measure::run(&settings, &contender::call_by_call())?);
     Ok(())

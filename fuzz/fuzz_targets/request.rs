@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use canary_core::decide::{Ambient, decide};
-use canary_core::exchange::{End, Exchange};
+use canary_core::exchange::{End, Exchange, Moment};
 use canary_core::forced::KeyRing;
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
@@ -87,5 +87,9 @@ impl End for Ended<'_> {
 
     fn details(&self) -> Option<Vec<u8>> {
         Some(self.0.to_vec())
+    }
+
+    fn moment(&self) -> Option<Moment> {
+        u64::try_from(self.0.len()).ok().map(Moment)
     }
 }

@@ -24,6 +24,7 @@ mod empty;
 mod exclude;
 mod figures;
 mod flags;
+mod guardrail;
 mod hostile;
 mod hot_updates;
 mod inner;
@@ -100,6 +101,12 @@ fn main() -> ExitCode {
         spoof::the_filter_itself_removes_stamps_where_nothing_else_does,
         dead_vm::a_dead_vm_serves_stable_whatever_a_client_stamps,
         hostile::no_bytes_of_a_client_stop_the_filter,
+        guardrail::one_client_a_dead_baseline_and_the_clients_own_errors_trip_nothing,
+        guardrail::a_canary_that_fails_half_its_requests_is_rolled_back_within_three_seconds,
+        guardrail::a_rollback_survives_edits_and_new_vms_and_ends_by_a_resume_or_a_release,
+        guardrail::a_canary_whose_grpc_calls_fail_in_their_trailers_is_rolled_back,
+        guardrail::a_canary_whose_errors_are_hidden_by_retries_is_rolled_back,
+        guardrail::a_canary_that_hangs_is_rolled_back,
         counts::stats_equal_the_requests_sent,
         figures::every_counter_equals_what_was_sent,
         figures::absurd_geos_events_and_loads_make_no_series_and_take_no_memory,

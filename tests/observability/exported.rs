@@ -35,6 +35,9 @@ const TABLE: &str = "
 | `canary_retried_total` |
 | `canary_active_streams` |
 | `canary_vm_seconds_total` |
+| `canary_guardrail_state` |
+| `canary_guardrail_log10_e_milli` |
+| `canary_guardrail_breaches_total` |
 ";
 
 impl Exported {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{ALL, CURIOUS, FIGURES, artefact, browser, call, exchange, host, ok, telling};
+use crate::fixture::{
+    ALL, CURIOUS, FIGURES, GUARDED, artefact, browser, call, exchange, failed, host, ok, telling,
+};
 use crate::harness::{Artefact, CONTINUE, Fault, Host, Pairs, Vm, pairs};
 
 /// Every `WasmResult` but success, and one that does not exist.
 const STATUSES: [u32; 13] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99];
 
 /// Whoever lives in [`life`].
-const USERS: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+const USERS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
 #[test]
 fn whichever_host_call_fails_in_whichever_callback_no_trap_and_the_stream_goes_on() {
@@ -71,6 +73,12 @@ fn life(vm: &mut Vm) -> Result<(), String> {
     exchange(vm, visitor(), ok())?;
     accept(vm, FIGURES)?;
     exchange(vm, call("erin"), telling())?;
+    accept(vm, GUARDED)?;
+    exchange(vm, browser("frank"), failed())?;
+    for _ in 0..2 {
+        vm.host().now_ns += 1_000_000_000;
+        vm.tick(vm.root())?;
+    }
     for policy in ["", "{", CURIOUS] {
         accept(vm, policy)?;
     }

@@ -11,6 +11,16 @@ pub(crate) const ALL: &str = include_str!("../../benches/policies/all.json");
 /// Every figure: geos, events, load reports.
 pub(crate) const FIGURES: &str = include_str!("../../benches/policies/figures.json");
 
+/// Half of the users on a canary, which is watched.
+pub(crate) const GUARDED: &str = r#"{
+  "version": 1, "identity": [{"header": "x-user-id"}],
+  "rollouts": [{
+    "name": "checkout", "release": "v2", "baseline": {"name": "stable"}, "variants": [{"name": "canary", "weight": 50}],
+    "events": [{"name": "purchase", "when": {"status": ["2xx"]}}],
+    "guardrail": {"errors": {"max_rate": 1.0, "window": "10s"}, "latency": {"max_increase": 50}, "events": [{"name": "purchase"}]}
+  }]
+}"#;
+
 /// Reads everything that a policy can read: headers, cookie, token, query and
 /// the remote address.
 pub(crate) const CURIOUS: &str = r#"{
@@ -90,6 +100,11 @@ pub(crate) fn call(user: &str) -> Pairs {
     call.retain(|(name, _)| name != b":method");
     call.extend(pairs(&[(":method", "POST"), ("content-type", "application/grpc")]));
     call
+}
+
+/// An upstream that fails.
+pub(crate) fn failed() -> Pairs {
+    pairs(&[(":status", "503"), ("server", "envoy")])
 }
 
 /// An upstream's response that tells of events and of its load.

@@ -9,6 +9,7 @@ mod configuration;
 mod cost;
 mod faults;
 mod fixture;
+mod guardrail;
 mod harness;
 mod hostile;
 mod memory;

@@ -1,12 +1,12 @@
 //! Serving costs no memory that stays.
 
-use crate::fixture::{ALL, BASIC, CURIOUS, FIGURES, artefact, browser, exchange, ok, serving};
+use crate::fixture::{ALL, BASIC, CURIOUS, FIGURES, GUARDED, artefact, browser, exchange, ok, serving};
 use crate::harness::Vm;
 
 #[test]
 fn after_warm_up_twenty_thousand_users_add_no_page() {
     let Some(artefact) = artefact() else { return };
-    for policy in [BASIC, FIGURES, CURIOUS, ALL] {
+    for policy in [BASIC, FIGURES, GUARDED, CURIOUS, ALL] {
         let mut vm = serving(&artefact, policy);
         serve(&mut vm, 0..2_000);
         let warm = vm.pages();

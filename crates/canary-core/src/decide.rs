@@ -13,7 +13,7 @@ use crate::inbound;
 use crate::policy::Policy;
 use crate::request::RequestView;
 use crate::rollback::{NOTHING, Rollbacks};
-use crate::rollout::{Anonymous, BucketBy, Rollout, Rule, Then, Variant};
+use crate::rollout::{Anonymous, BucketBy, Guardrail, Rollout, Rule, Then, Variant};
 use crate::split::{Split, VariantId, Weight};
 use crate::timeline::Instant;
 use crate::visitor::{VisitorId, asks_for_a_page};
@@ -61,6 +61,8 @@ pub struct Decision<'p> {
     pub geo: Option<GeoId>,
     /// The business events that wait for an outcome.
     pub events: EventSet,
+    /// Whether the guardrail is told what comes of it: it was drawn, and may count.
+    pub judged: bool,
     /// The id that a visitor is to be given.
     pub issued: Option<VisitorId>,
     /// What came of the request's tokens.
@@ -144,11 +146,18 @@ impl Reason {
 pub fn decide<'p>(policy: &'p Policy, view: &impl RequestView, ambient: Ambient<'_>) -> Decision<'p> {
     let facts = Facts::new(policy, view);
     match policy.routes.find(&facts).and_then(|id| policy.rollout(id)) {
-        Some(rollout) => Decision {
-            geo: policy.geo_id(&facts),
-            events: EventSet::waiting(&rollout.events, &facts),
-            ..rollout.decide(policy, &facts, ambient)
-        },
+        Some(rollout) => {
+            let decision = rollout.decide(policy, &facts, ambient);
+            let guardrail = rollout.guardrail.as_ref().filter(|_| decision.split.is_some());
+            let may_count =
+                |guardrail: &Guardrail| guardrail.count.as_ref().is_none_or(|count| count.holds(&facts));
+            Decision {
+                geo: policy.geo_id(&facts),
+                events: EventSet::waiting(&rollout.events, &facts),
+                judged: guardrail.is_some_and(may_count),
+                ..decision
+            }
+        }
         None => Decision::new(None, None, Reason::Default),
     }
 }
@@ -184,6 +193,7 @@ impl<'p> Decision<'p> {
             flags: Flags::default(),
             geo: None,
             events: EventSet::default(),
+            judged: false,
             issued: None,
             token: Token::Unread,
             chosen: variant,

@@ -13,11 +13,13 @@
 //! | [`load_report`] | what upstreams say of their load |
 //! | [`sightings`] | who was drawn today, so that each user counts once |
 //! | [`sampler`] | which requests are looked at more closely |
+//! | [`guardrail`] | whether a variant is worse than its baseline |
 //! | [`stamp`] | the headers that carry a decision |
 //! | [`geo`] | where a request comes from |
 //! | [`bucket`] | salt and key → a point on the circle; frozen |
 //! | [`split`] | weights → ranges of the circle, so that ramps move few users; frozen |
 //! | [`timeline`], [`calendar`], [`zone`] | splits over time; when a schedule may move users; IANA time zones |
+//! | [`latch`] | what guardrails have rolled back, and until when |
 //! | [`rollback`] | variants that the guardrail has rolled back |
 //! | [`rollout`] | the checked rollout: variants, split, rules |
 //! | [`condition`] | what rules ask of a request |
@@ -42,7 +44,9 @@ pub mod exchange;
 pub mod flag;
 pub mod forced;
 pub mod geo;
+pub mod guardrail;
 pub mod ip_set;
+pub mod latch;
 pub mod load_report;
 pub mod policy;
 pub mod request;
@@ -59,6 +63,7 @@ pub mod visitor;
 pub mod zone;
 
 mod baggage;
+mod decimal;
 mod facts;
 mod host_set;
 mod inbound;

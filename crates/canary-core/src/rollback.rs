@@ -5,14 +5,14 @@ use crate::rollout::RolloutId;
 use crate::split::{VariantId, Weight};
 
 /// What is rolled back.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollbacks(Vec<Rollback>);
 
 /// Nothing is rolled back.
 pub static NOTHING: Rollbacks = Rollbacks(Vec::new());
 
 /// One variant that is rolled back, at once or from the top of its range down.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rollback {
     /// Its rollout.
     pub rollout: RolloutId,

@@ -5,6 +5,7 @@ use crate::condition::Condition;
 use crate::event::Event;
 use crate::flag::Flag;
 use crate::forced::Override;
+use crate::guardrail::settings::Settings;
 use crate::rollback::Rollbacks;
 use crate::split::{Split, VariantId, Weight};
 use crate::timeline::{Instant, Timeline};
@@ -49,6 +50,21 @@ pub struct Rollout {
     pub event_headers: Box<[Box<str>]>,
     /// Whether the upstream's load reports are read.
     pub load_reports: bool,
+    /// By what variants are judged while they serve.
+    pub guardrail: Option<Guardrail>,
+    /// A text that was not there before takes back what a guardrail has rolled back.
+    pub resume: Option<Box<str>>,
+}
+
+/// By what a rollout's variants are judged while they serve.
+#[derive(Clone, Debug)]
+pub struct Guardrail {
+    /// What is watched, and how.
+    pub settings: Settings,
+    /// The rollout's events that are watched, by their places in it, in the settings' order.
+    pub events: Box<[usize]>,
+    /// Which requests may count; all of them where there is none.
+    pub count: Option<Condition>,
 }
 
 /// A rollout by its place in the policy.
@@ -68,9 +84,15 @@ pub struct Variant {
     pub rolled_back: bool,
 }
 
+/// A rule by its place in the rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleId(pub(crate) u16);
+
 /// An exception to the split.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    /// Its place.
+    pub id: RuleId,
     /// Its name, for logs.
     pub name: Box<str>,
     /// Whom it is for.
@@ -117,6 +139,11 @@ impl Rollout {
     /// A side by its name.
     pub fn side(&self, name: &[u8]) -> Option<&Variant> {
         self.variants.iter().find(|side| side.name.as_bytes() == name)
+    }
+
+    /// A rule by its id.
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(usize::from(id.0))
     }
 
     /// The split in force for those for whom this rule decides, or none does; a pin has none.

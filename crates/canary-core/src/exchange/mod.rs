@@ -1,6 +1,7 @@
 //! One HTTP exchange without I/O: each step returns what is to be done.
 
 mod headers;
+mod judged;
 
 use std::borrow::Cow;
 
@@ -17,6 +18,9 @@ use crate::split::{Split, VariantId};
 use crate::visitor::{VisitorId, private_cache_control};
 
 use headers::Headers;
+use judged::Remembered;
+
+pub use judged::Judged;
 
 /// What is remembered of an exchange between its request and its end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,11 +41,19 @@ pub struct Exchange {
     waiting: EventSet,
     /// The upstream has named them.
     named: EventSet,
+    /// How it was drawn, where the guardrail is told what came of it.
+    judged: Option<Remembered>,
+    /// How long the response's headers were in coming.
+    took: Option<Elapsed>,
 }
 
 /// A reading of a clock that only goes forward, in nanoseconds since some beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);
+
+/// The time between two moments, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(u64);
 
 /// What is to be done with a request.
 #[derive(Clone, Debug)]
@@ -121,6 +133,8 @@ pub struct Outcome {
     pub retried: bool,
     /// Whether it went where the variant says; `None` where nobody looked, or it could not have.
     pub went: Option<Went>,
+    /// What the guardrail is told.
+    pub judged: Option<Judged>,
 }
 
 /// Where a request went.
@@ -149,6 +163,9 @@ pub trait End {
 
     /// Envoy's word for how the response came about.
     fn details(&self) -> Option<Vec<u8>>;
+
+    /// What time it is.
+    fn moment(&self) -> Option<Moment>;
 }
 
 impl Exchange {
@@ -170,6 +187,7 @@ impl Exchange {
             issued: decision.issued,
             geo: decision.geo,
             waiting: decision.events,
+            judged: Remembered::of(&decision, ambient.now),
             ..Self::default()
         };
         let headers = Headers { policy, view, stamped };
@@ -192,7 +210,8 @@ impl Exchange {
 
     /// The request goes on to the upstream; asks for the time only where that matters.
     pub fn begin(&mut self, policy: &Policy, now: impl FnOnce() -> Option<Moment>) {
-        if self.served.is_some() && self.counted && policy.figures.durations {
+        let wanted = policy.figures.durations || self.judged.is_some();
+        if wanted && self.served.is_some() && self.counted {
             self.began = now();
         }
     }
@@ -209,7 +228,8 @@ impl Exchange {
         let Some((rollout, variant)) = self.side(policy) else { return plan };
         self.code = CodeClass::code(&header(":status").unwrap_or_default());
         plan.counted = self.counted.then_some((rollout, variant));
-        plan.duration_ms = self.began.and_then(|began| Some(began.until(now()?)));
+        self.took = self.began.and_then(|began| Some(began.until(now()?)));
+        plan.duration_ms = self.took.filter(|_| policy.figures.durations).map(Elapsed::millis);
         if self.told {
             if let Some(name) = &policy.stamps.response {
                 plan.stamp = Change::Set(name, variant.name.as_bytes().into());
@@ -244,6 +264,8 @@ impl Exchange {
             class => class,
         };
         let figures = &policy.figures;
+        let retried =
+            (figures.retries || self.judged.is_some()) && end.attempts().is_some_and(|attempts| attempts > 1);
         let named_cluster =
             variant.cluster.as_deref().filter(|_| figures.routes && self.told && end.is_sampled());
         Some(Outcome {
@@ -252,8 +274,9 @@ impl Exchange {
             class,
             geo: self.geo,
             events: self.waiting.happened(&rollout.events, class, self.code).and(self.named),
-            retried: figures.retries && end.attempts().is_some_and(|attempts| attempts > 1),
+            retried: retried && figures.retries,
             went: named_cluster.and_then(|named| Went::of(named, end)),
+            judged: self.judged.map(|drawn| self.judge(drawn, class, retried, end)),
         })
     }
 
@@ -287,10 +310,27 @@ impl Went {
 }
 
 impl Moment {
-    /// Whole milliseconds until a later moment, rounded.
-    fn until(self, later: Self) -> u64 {
+    /// Whole seconds since the clock's beginning.
+    pub fn seconds(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+
+    /// The time until a later moment; none until an earlier one.
+    fn until(self, later: Self) -> Elapsed {
+        Elapsed(later.0.saturating_sub(self.0))
+    }
+}
+
+impl Elapsed {
+    /// Whole milliseconds, rounded.
+    pub fn millis(self) -> u64 {
         const NANOS: u64 = 1_000_000;
-        later.0.saturating_sub(self.0).saturating_add(NANOS / 2) / NANOS
+        self.0.saturating_add(NANOS / 2) / NANOS
+    }
+
+    /// Whole microseconds, rounded down.
+    pub fn micros(self) -> u64 {
+        self.0 / 1_000
     }
 }
 

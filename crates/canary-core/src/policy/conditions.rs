@@ -24,6 +24,8 @@ pub enum Use<'p> {
     Flag(&'p str, &'p str),
     /// A rollout's event.
     Event(&'p str, &'p str),
+    /// Which requests of this rollout its guardrail counts.
+    Guardrail(&'p str),
 }
 
 impl Policy {
@@ -48,7 +50,9 @@ impl Rollout {
             Sign::Exchange(when, _) => Some((Use::Event(name, &event.name), when)),
             Sign::Header(_) => None,
         });
-        exclude.chain(inbound).chain(rules).chain(flags).chain(events)
+        let guardrail = self.guardrail.iter().filter_map(|guardrail| guardrail.count.as_ref());
+        let guardrail = guardrail.map(move |condition| (Use::Guardrail(name), condition));
+        exclude.chain(inbound).chain(rules).chain(flags).chain(events).chain(guardrail)
     }
 }
 
@@ -61,6 +65,7 @@ impl fmt::Display for Use<'_> {
             Self::TrustInbound(rollout) => write!(f, "trust_inbound {rollout}"),
             Self::Rule(rollout, rule) => write!(f, "rule {rollout}/{rule}"),
             Self::Flag(rollout, flag) => write!(f, "flag {rollout}/{flag}"),
+            Self::Guardrail(rollout) => write!(f, "guardrail {rollout}"),
             Self::Event(rollout, event) => write!(f, "event {rollout}/{event}"),
         }
     }

@@ -141,14 +141,6 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// A number from a policy as people write it. Serde's formatter is in the module already;
-/// the standard library's would add 11 KB.
-pub(crate) fn number(value: f64) -> String {
-    let text = serde_json::Number::from_f64(value).map(|number| number.to_string());
-    let text = text.unwrap_or_else(|| "no number".to_owned());
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

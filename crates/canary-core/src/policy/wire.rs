@@ -192,6 +192,83 @@ wire! {
         /// Whether the upstream's `endpoint-load-metrics` are read, and kept from the client;
         /// false by default.
         load_reports: Field<bool>,
+        /// The proxy compares each variant with the baseline, and rolls back a bad one by itself.
+        guardrail: Field<Guardrail>,
+    }
+
+    /// What is watched, and how sure the guardrail must be; at least one of `errors`, `latency`
+    /// and `events`.
+    #[cfg_attr(feature = "schema", schemars(extend("anyOf" = [{"required": ["errors"]}, {"required": ["latency"]}, {"required": ["events"]}])))]
+    struct Guardrail {
+        /// Upstream failures: 5xx, resets, time-outs.
+        errors: Field<GuardedErrors>,
+        /// The time to the response's headers.
+        latency: Field<GuardedLatency>,
+        /// Business events of the rollout, of which variants must not have fewer.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+        events: List<GuardedEvent>,
+        /// A variant that served fewer requests in the window is not judged; 50 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
+        min_requests: Field<f64>,
+        /// So many distinct users must be hurt; 5 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
+        min_failures: Field<f64>,
+        /// A rate that is worse by less than so many percentage points is no reason; 0.2 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 100)))]
+        min_difference: Field<f64>,
+        /// The chance that a variant as good as the baseline is ever rolled back, over the whole
+        /// fleet; 0.01 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1e-9, max = 0.5)))]
+        alpha: Field<f64>,
+        /// How many proxies judge for themselves; 1 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100_000)))]
+        fleet_size: Field<f64>,
+        /// Which requests may count; all by default.
+        count: Field<Condition>,
+        /// What a breach does; `rollback` by default.
+        on_breach: Field<OnBreach>,
+        /// Over how long the users go back, from the top of the range: `0s` by default, at most `1h`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{1,9}[smh]$")))]
+        rollback_over: Field<String>,
+    }
+
+    /// How failures are judged.
+    struct GuardedErrors {
+        /// A rate in percent that is refused on its own over the window, where the baseline's is
+        /// lower; none by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0.0001, max = 100)))]
+        max_rate: Field<f64>,
+        /// Over how long rates are taken: `5m` by default, `10s` to `1h`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{1,9}[smh]$")))]
+        window: Field<String>,
+        /// A variant may fail so many times as often as the baseline; 1.25 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
+        tolerated_ratio: Field<f64>,
+    }
+
+    /// How slowness is judged.
+    struct GuardedLatency {
+        /// An increase of the 90th percentile in percent that is refused on its own when it lasts;
+        /// none by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10_000)))]
+        max_increase: Field<f64>,
+        /// For how long it must last: `5m` by default, `10s` to `1h`.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9]{1,9}[smh]$")))]
+        window: Field<String>,
+        /// A variant's requests may be slow so many times as often as the baseline's; 1.25 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
+        tolerated_ratio: Field<f64>,
+    }
+
+    /// A business event of which variants must not have fewer.
+    #[cfg_attr(feature = "schema", schemars(extend("required" = ["name"])))]
+    struct GuardedEvent {
+        /// The name of one of the rollout's events.
+        #[cfg_attr(feature = "schema", schemars(regex(pattern = NAME)))]
+        name: Field<String>,
+        /// A drop that is borne, in percent; 20 by default.
+        #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 99)))]
+        max_drop: Field<f64>,
     }
 
     /// A business event: its name, and how it is noticed.
@@ -483,6 +560,10 @@ wire! {
         release: Field<String>,
         /// Variants whose users get the baseline.
         rolled_back: List<String>,
+        /// A text that was not there before takes back what the guardrail has rolled back, and it
+        /// begins anew.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 256)))]
+        resume: Field<String>,
         /// When that was done, as in RFC 3339: their schedules stand still from then on.
         #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
         since: Field<String>,
@@ -521,6 +602,17 @@ pub(super) enum BucketField {
     Identity,
     /// The user's geo.
     Geo,
+}
+
+/// What a breach of the guardrail does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnBreach {
+    /// The variant's users get the baseline.
+    Rollback,
+    /// It is told, and nothing else.
+    Alert,
 }
 
 /// A day of the week.

@@ -17,6 +17,8 @@ mod event_problems;
 mod exchange;
 mod flags;
 mod golden;
+mod guardrail_problems;
+mod latches;
 mod outcomes;
 mod people;
 mod phased_problems;

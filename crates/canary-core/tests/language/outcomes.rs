@@ -2,7 +2,7 @@
 
 use crate::support::{Ended, OK, Request, change, get, policy, request, response};
 use canary_core::decide::Ambient;
-use canary_core::exchange::{End, Exchange, Moment, Outcome, Went};
+use canary_core::exchange::{Elapsed, End, Exchange, Judged, Moment, Outcome, Went};
 use canary_core::load_report::{LoadReport, Malformed};
 use canary_core::policy::Policy;
 use canary_core::rollback::NOTHING;
@@ -260,6 +260,10 @@ impl End for Silent {
     fn details(&self) -> Option<Vec<u8>> {
         panic!("asked")
     }
+
+    fn moment(&self) -> Option<Moment> {
+        panic!("asked")
+    }
 }
 
 #[test]
@@ -275,4 +279,106 @@ fn what_is_switched_off_is_not_asked_for() {
     assert_eq!(exchange.on_response(&off, || panic!("asked"), response(&OK)).duration_ms, None);
     let outcome = exchange.on_end(&off, &Silent).unwrap();
     assert_eq!((outcome.class.as_str(), outcome.retried, outcome.went), ("2xx", false, None));
+}
+
+/// Everyone is drawn: half of them are on the canary, which is watched.
+fn watched(count: &str) -> Policy {
+    let text = r#"{"version": 1, "identity": [{"header": "x-user-id"}], "rollouts": [{"name": "r", "match": {"path_prefixes": ["/"]}, "baseline": {"name": "stable"},
+        "variants": [{"name": "canary", "weight": 50}], "rules": [{"name": "qa", "when": {"header": {"name": "x-qa", "present": true}}, "variant": "canary"}],
+        "guardrail": {"errors": {}COUNT}}]}"#;
+    policy(&text.replace("COUNT", count))
+}
+
+fn judged(policy: &Policy, request: &Request, status: &str, ended: Ended) -> Option<Judged> {
+    outcome(policy, request, &[(":status", status)], ended).judged
+}
+
+#[test]
+fn what_the_upstream_did_wrong_is_a_failure_and_nothing_else() {
+    let policy = watched("");
+    let failed = |status: &str, details| {
+        let ended = Ended { details: Some(details), ..Ended::default() };
+        judged(&policy, &get(&[("x-user-id", "a")]), status, ended).unwrap().failed
+    };
+    for details in [
+        "via_upstream",
+        "upstream_reset_before_response_started{connection_termination}",
+        "upstream_response_timeout",
+        "no_healthy_upstream",
+        "cluster_not_found",
+    ] {
+        assert!(failed("503", details), "{details}");
+    }
+    for details in ["ext_authz_error", "direct_response", "rate_limited", "overload"] {
+        assert!(!failed("503", details), "{details}");
+    }
+    assert!(
+        !failed("404", "via_upstream") && !failed("429", "via_upstream") && !failed("200", "via_upstream")
+    );
+    let silent = judged(&policy, &get(&[("x-user-id", "a")]), "503", Ended::default());
+    assert!(silent.unwrap().failed, "who does not say is believed to be the upstream");
+    let retried = Ended { attempts: Some(2), ..Ended::default() };
+    assert!(
+        judged(&policy, &get(&[("x-user-id", "a")]), "200", retried).unwrap().failed,
+        "hidden by a retry"
+    );
+}
+
+#[test]
+fn a_grpc_call_fails_by_its_status_and_one_that_breaks_off_by_whose_fault_it_was() {
+    let policy = watched("");
+    let call = request("POST", "h", "/", &[("content-type", "application/grpc"), ("x-user-id", "a")]);
+    let failed = |grpc_status, details| {
+        judged(&policy, &call, "200", Ended { grpc_status, details: Some(details), ..Ended::default() })
+            .unwrap()
+            .failed
+    };
+    assert!(
+        failed(Some("13"), "via_upstream")
+            && !failed(Some("5"), "via_upstream")
+            && !failed(Some("0"), "via_upstream")
+    );
+    assert!(failed(None, "upstream_reset_after_response_started{remote_reset}"));
+    assert!(!failed(None, "downstream_remote_disconnect"), "the client went away");
+}
+
+#[test]
+fn only_who_was_drawn_and_may_count_is_judged() {
+    let counts = |count: &str, headers: &[(&str, &str)]| {
+        judged(&watched(count), &get(headers), "200", Ended::default()).is_some()
+    };
+    assert!(counts("", &[("x-user-id", "a")]));
+    assert!(!counts("", &[("x-qa", "1"), ("x-user-id", "a")]), "pinned");
+    assert!(!counts("", &[]), "no identity: the baseline's, undrawn");
+    let count = r#", "count": {"header": {"name": "x-verified", "present": true}}"#;
+    assert!(
+        counts(count, &[("x-user-id", "a"), ("x-verified", "1")]) && !counts(count, &[("x-user-id", "a")])
+    );
+    let unwatched = outcome(&with("", ""), &get(&[("x-user-id", "a")]), &OK, Ended::default());
+    assert_eq!(unwatched.judged, None);
+}
+
+#[test]
+fn who_goes_away_without_an_answer_has_waited_until_then() {
+    let policy = watched("");
+    let (mut exchange, _) = Exchange::on_request(&policy, &get(&[("x-user-id", "a")]), Ambient::at(0));
+    exchange.begin(&policy, || Some(Moment(1_000_000)));
+    let ended = Ended { moment: Some(31_000_000), ..Ended::default() };
+    let judged = exchange.on_end(&policy, &ended).unwrap().judged.unwrap();
+    assert!(!judged.answered && !judged.failed);
+    assert_eq!(judged.took.map(Elapsed::micros), Some(30_000));
+}
+
+#[test]
+fn the_guardrail_measures_though_the_figure_is_switched_off() {
+    let text = r#"{"version": 1, "stats": {"durations": false, "retries": false}, "identity": [{"header": "x-user-id"}], "rollouts": [{"name": "r",
+        "baseline": {"name": "stable"}, "variants": [{"name": "canary", "weight": 50}], "guardrail": {"latency": {}}}]}"#;
+    let policy = policy(text);
+    let (mut exchange, _) = Exchange::on_request(&policy, &get(&[("x-user-id", "a")]), Ambient::at(0));
+    exchange.begin(&policy, || Some(Moment(0)));
+    let plan = exchange.on_response(&policy, || Some(Moment(7_000_000)), response(&OK));
+    assert_eq!(plan.duration_ms, None);
+    let outcome = exchange.on_end(&policy, &Ended { attempts: Some(3), ..Ended::default() }).unwrap();
+    assert!(!outcome.retried && outcome.judged.unwrap().failed);
+    assert_eq!(outcome.judged.unwrap().took.map(Elapsed::micros), Some(7_000));
 }

@@ -6,6 +6,7 @@ mod condition;
 mod event;
 mod flag;
 mod forced;
+mod guardrail;
 mod rollout;
 mod rule;
 mod schedule;
@@ -22,7 +23,8 @@ use std::collections::BTreeSet;
 use fnv::FnvHashMap;
 
 use super::field::{Field, List};
-use super::problem::{Path, Problems, number, quote};
+use crate::decimal::number;
+use super::problem::{Path, Problems, quote};
 use super::{Figures, Policy, wire};
 use crate::condition::Test;
 use crate::geo::Geo;

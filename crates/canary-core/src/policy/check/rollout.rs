@@ -7,7 +7,7 @@ use super::condition::{self, hosts};
 use super::state::{self, State};
 use super::timeline::{Layouts, Weights};
 use super::weights::Names;
-use super::{entries, event, flag, forced, or, rule, text};
+use super::{entries, event, flag, forced, guardrail, or, rule, text};
 use crate::bucket::Salt;
 use crate::policy::field::{Field, List};
 use crate::policy::problem::{Path, Problems, quote};
@@ -98,6 +98,8 @@ pub(super) fn rollout(
     let flags = flag::flags(&wire.flags, &at.key("flags"), flags, problems);
     let events = event::Scope { conditions: scope.conditions, stamps: scope.taken.stamps };
     let events = event::events(&wire.events, &at.key("events"), events, problems);
+    let guardrail = guardrail::Scope { conditions: scope.conditions, events: &events };
+    let guardrail = guardrail::guardrail(&wire.guardrail, &at.key("guardrail"), guardrail, problems);
 
     Some(Rollout {
         id: id(index),
@@ -118,6 +120,8 @@ pub(super) fn rollout(
         event_headers: event::headers(&events),
         events,
         load_reports: or(&wire.load_reports, false),
+        guardrail,
+        resume: state.resume.clone(),
     })
 }
 

@@ -9,7 +9,7 @@ use super::{entries, text};
 use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems};
 use crate::policy::wire;
-use crate::rollout::{Rule, Then};
+use crate::rollout::{Rule, RuleId, Then};
 use crate::timeline::Timeline;
 
 /// Checks all rules of a rollout; `base` are the weights that theirs replace.
@@ -24,11 +24,14 @@ pub(super) fn rules(
     let list = at.key("rules");
     super::unique(&super::names(&wire.rules, |rule| &rule.name), &list, problems);
     let rules = entries(&wire.rules);
-    rules.filter_map(|(index, wire)| rule(wire, &list.index(index), names, base, scope, problems)).collect()
+    let rules =
+        rules.filter_map(|(index, wire)| rule(wire, index, &list.index(index), names, base, scope, problems));
+    rules.collect()
 }
 
 fn rule(
     wire: &wire::Rule,
+    index: usize,
     at: &Path<'_>,
     names: &Names<'_>,
     base: Option<&Weights>,
@@ -55,7 +58,8 @@ fn rule(
             None
         }
     };
-    Some(Rule { name: name?, when: when.unwrap_or_default(), then: then? })
+    let id = RuleId(u16::try_from(index).unwrap_or(u16::MAX));
+    Some(Rule { id, name: name?, when: when.unwrap_or_default(), then: then? })
 }
 
 fn split(

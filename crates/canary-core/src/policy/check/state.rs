@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) weights: Vec<(VariantId, Weight)>,
     /// When the rollback was made.
     pub(super) since: Option<Instant>,
+    /// What takes back the guardrail's rollbacks, where it is new.
+    pub(super) resume: Option<Box<str>>,
 }
 
 type States = Field<BTreeMap<String, Field<wire::State>>>;
@@ -59,7 +61,8 @@ pub(super) fn of(
         Field::Missing => None,
         _ => schedule::instant(&wire.since, &at, "since", problems),
     };
-    if in_force { State { rolled_back, weights, since } } else { State::default() }
+    let resume = text::optional(&wire.resume, &at.key("resume"), problems, text::label);
+    if in_force { State { rolled_back, weights, since, resume } } else { State::default() }
 }
 
 /// Reports states of rollouts that do not exist: a rollback of a mistyped one must not pass

@@ -12,7 +12,7 @@ pub mod written;
 use std::borrow::Cow;
 
 use canary_core::decide::{Ambient, Decision, decide};
-use canary_core::exchange::{Change, End};
+use canary_core::exchange::{Change, End, Moment};
 use canary_core::policy::Policy;
 use canary_core::request::RequestView;
 
@@ -52,6 +52,7 @@ pub struct Ended {
     pub attempts: Option<u64>,
     pub cluster: Option<&'static str>,
     pub details: Option<&'static str>,
+    pub moment: Option<u64>,
 }
 
 impl End for Ended {
@@ -73,6 +74,10 @@ impl End for Ended {
 
     fn details(&self) -> Option<Vec<u8>> {
         self.details.map(Into::into)
+    }
+
+    fn moment(&self) -> Option<Moment> {
+        self.moment.map(Moment)
     }
 }
 
