@@ -1,5 +1,7 @@
 //! The proxy rolls a bad canary back by itself, and for nothing else.
 
+#![allow(clippy::disallowed_methods, reason = "how soon a rollback is seen is measured")]
+
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -127,7 +129,7 @@ pub(crate) fn a_canary_whose_errors_are_hidden_by_retries_is_rolled_back() {
     // One in ten fails at its first attempt.
     let upstream = Upstream::answering(|head| {
         let number: u64 = head.first("x-number").unwrap().parse().unwrap();
-        let fails = number % 10 == 0 && head.first("x-envoy-attempt-count") == Some("1");
+        let fails = number.is_multiple_of(10) && head.first("x-envoy-attempt-count") == Some("1");
         plain(if fails { 503 } else { 200 })
     });
     let retry = "route: {cluster: checkout-v2, retry_policy: {retry_on: 5xx, num_retries: 2}}";
@@ -201,7 +203,7 @@ pub(crate) fn one_client_a_dead_baseline_and_the_clients_own_errors_trip_nothing
         let number: u64 = head.first("x-number").unwrap().parse().unwrap();
         plain(if id == user(usize::try_from(attacker).unwrap()) {
             503
-        } else if number % 5 == 0 {
+        } else if number.is_multiple_of(5) {
             400
         } else {
             200
@@ -209,8 +211,9 @@ pub(crate) fn one_client_a_dead_baseline_and_the_clients_own_errors_trip_nothing
     };
     let (stable, canary) = (Upstream::answering(|_| plain(200)), Upstream::answering(answer));
     let scene = scene(&policy, &bootstrap_with(&stable, &canary), 2);
-    let attack =
-        |number: u64| if number % 2 == 0 { get(number / 2) } else { get(attacker).header("x-attack", "1") };
+    let attack = |number: u64| {
+        if number.is_multiple_of(2) { get(number / 2) } else { get(attacker).header("x-attack", "1") }
+    };
     under_load(
         &scene,
         attack,
@@ -280,7 +283,7 @@ fn failing_in_every_second_round(status: u16) -> Upstream {
 /// Half of all requests, and each user's every second one.
 fn in_every_second_round(head: &Head) -> bool {
     let number: u64 = head.first("x-number").unwrap().parse().unwrap();
-    (number + number / USERS) % 2 == 0
+    (number + number / USERS).is_multiple_of(2)
 }
 
 fn plain(status: u16) -> String {
