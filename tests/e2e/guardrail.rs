@@ -317,7 +317,7 @@ fn under_load(
     let clients = scene.lab.clients(6).unwrap();
     let see = |_: u64, response: &Response| see(&Answer::of(response));
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| Load::over(clients).until(&stop).run(&request, &see));
+        let load = scope.spawn(|| Load::over(clients).until(&stop).run(&request, see));
         // Whatever comes of it, the load must end.
         let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wait));
         stop.store(true, Ordering::Relaxed);
