@@ -176,7 +176,7 @@ fuzz-check:
 .PHONY: ci
 ci: ## Everything that must hold before a merge
 # One after the other: half of them want the whole machine.
-	@for step in fmt-check lint test doc size fuzz-check deny demo; do $(MAKE) $$step; done
+	@for step in fmt-check lint test doc size fuzz-check deny demo drill; do $(MAKE) $$step; done
 	@$(say) "all is well"
 
 .PHONY: clean

@@ -57,7 +57,7 @@ pub(crate) fn a_canary_that_fails_half_its_requests_is_rolled_back_within_three_
         assert!(last - fiftieth.min(last) <= 3_000, "{fiftieth} ms, {last} ms");
         let told = scene.logged("guardrail breach");
         assert!(
-            told.len() == 1 && told[0].contains("variant=canary") && told[0].contains("fails more often"),
+            told.len() == 1 && told[0].contains("variant=canary") && told[0].contains(" users, "),
             "{told:?}"
         );
         scene.wait_for_exactly("canary_rolled_back", &[("variant", "canary")], 1);

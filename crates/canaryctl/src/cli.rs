@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use canary_core::timeline::Instant;
 
 use crate::clock;
+use crate::drill::Fault;
 use crate::explain::Header;
 use crate::status::{self, Endpoint};
 
@@ -20,10 +21,12 @@ Examples:
   canaryctl explain envoy/policies/geo.json --header 'x-user-id: alice'
   canaryctl render envoy/policies/basic.json --to ecds > canary.json
   canaryctl demo
+  canaryctl drill
 
 Exit codes:
-  0  done: the policy is valid, the demo held
-  1  the policy has problems, each on a line of stderr; the demo did not hold
+  0  done: the policy is valid, the demo held, the drill's canary was caught
+  1  the policy has problems, each on a line of stderr; the demo or the drill
+     did not hold
   2  wrong usage, an unreadable file, an Envoy that cannot be started";
 
 const VALIDATE_EXAMPLES: &str = "\
@@ -134,10 +137,12 @@ An --admin without a path is an Envoy's admin interface; with a path it is a
 page in Prometheus' text format, as the one of Istio's sidecars.
 
 Verdicts, by exact tests against the baseline: worse or better (one-sided
-p < 0.05), higher but not proven, too few to tell, no difference seen.
+p < 0.05), higher but not proven, too few to tell, no difference seen. Where
+the rollout has a guardrail, what that says of each variant, too.
 
 Examples:
   canaryctl status
+  canaryctl status --policy policy.json
   canaryctl status --admin http://10.0.0.5:9901 --admin http://10.0.0.6:9901
   canaryctl status --admin http://localhost:15090/stats/prometheus
   canaryctl status --watch --interval 5s --window 15m
@@ -164,6 +169,27 @@ Exit codes:
   0  all held; with --serve, ended by Ctrl-C
   1  the policy has problems, or something did not hold
   2  wrong usage, or it could not start";
+
+const DRILL_EXAMPLES: &str = "\
+It starts a real Envoy with the policy and two or more small upstreams of its
+own, sends users, lets the variant be healthy for some time and then fail, and
+says when the guardrail caught it, how many users were hit, that they are back
+on the baseline, and that nobody else noticed. All of it on 127.0.0.1.
+
+Run it in the root of the repository, after `make build`; `make drill` does
+both.
+
+Examples:
+  canaryctl drill
+  canaryctl drill policy.json --rollout checkout --fail errors=5
+  canaryctl drill policy.json --fail latency=200 --rps 1000
+  canaryctl drill policy.json --rollout search --variant blue --weight 10
+  canaryctl drill policy.json --format json | jq .caught
+
+Exit codes:
+  0  caught; stable was untouched, and there was no false alarm
+  1  not caught in time, or a false alarm, or others were hit too
+  2  wrong usage, the policy has problems or no guardrail, or it could not run";
 
 /// Sticky canary releases inside Envoy: check policies, explain decisions, render configuration.
 #[derive(Debug, Parser)]
@@ -204,6 +230,9 @@ pub enum Command {
     /// Show it at work in a real Envoy on this machine
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
+    /// Let a canary fail in a real Envoy on this machine, and see the guardrail roll it back
+    #[command(after_help = DRILL_EXAMPLES)]
+    Drill(DrillArgs),
 }
 
 /// Options of `validate`.
@@ -368,6 +397,9 @@ pub struct StatusArgs {
     /// Only this rollout
     #[arg(long, value_name = "NAME")]
     pub rollout: Option<String>,
+    /// The policy that Envoy has: what its guardrails need, and what they can find how soon
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Go on until Ctrl-C or q; on a terminal in place, else one after the other
     #[arg(long)]
     pub watch: bool,
@@ -397,6 +429,17 @@ pub struct DemoArgs {
     /// The port of Envoy's admin interface on 127.0.0.1
     #[arg(long, value_name = "PORT", default_value_t = 9901)]
     pub admin_port: u16,
+    /// What it starts
+    #[command(flatten)]
+    pub envoy: EnvoyArgs,
+    /// How many users to send from each country
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub users: u32,
+}
+
+/// An Envoy on this machine.
+#[derive(Debug, Args)]
+pub struct EnvoyArgs {
     /// The Envoy to start, 1.36 or later [default: $ENVOY, else envoy on PATH]
     #[arg(long, value_name = "PATH")]
     pub envoy: Option<PathBuf>,
@@ -406,7 +449,48 @@ pub struct DemoArgs {
     /// The filter
     #[arg(long, value_name = "FILE", default_value = crate::render::WASM)]
     pub wasm: PathBuf,
-    /// How many users to send from each country
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+}
+
+/// Options of `drill`.
+#[derive(Debug, Args)]
+pub struct DrillArgs {
+    /// The policy, a JSON file; `-` is stdin
+    #[arg(default_value = "envoy/policies/guardrail.json")]
+    pub policy: PathBuf,
+    /// The rollout [default: the only one with a guardrail]
+    #[arg(long, value_name = "NAME")]
+    pub rollout: Option<String>,
+    /// The variant that fails [default: the first with a weight]
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Give the variant this weight in percent, whatever the policy says
+    #[arg(long, value_name = "PERCENT")]
+    pub weight: Option<f64>,
+    /// How it fails: errors=50 (percent), latency=200 (ms more) or hang [default: what is watched]
+    #[arg(long, value_name = "FAULT", value_parser = Fault::parse)]
+    pub fail: Option<Fault>,
+    /// Where all users come from, as in the policy's first geo source
+    #[arg(long, value_name = "GEO")]
+    pub geo: Option<String>,
+    /// Requests per second
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    pub rps: u32,
+    /// How many users there are
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub users: u32,
+    /// For how long the variant is healthy at first
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub seconds: u32,
+    /// For how many seconds it then fails at most, before the guardrail must have acted
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub deadline: u32,
+    /// How many workers Envoy has
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: u32,
+    /// What it starts
+    #[command(flatten)]
+    pub envoy: EnvoyArgs,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }

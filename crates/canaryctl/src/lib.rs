@@ -15,9 +15,11 @@
 //! | [`status`] | running Envoys → how each side fares, once or watched |
 //! | [`clock`] | the time, where it is not told |
 //! | `demo` | a real Envoy, real traffic, and its own stats against the policy's weights |
+//! | [`drill`] | a real Envoy and a canary that fails: is it rolled back? |
 
 pub mod cli;
 pub mod clock;
+pub mod drill;
 pub mod explain;
 pub mod render;
 pub mod status;
@@ -44,7 +46,7 @@ use crate::streams::Streams;
 enum Outcome {
     /// All is well: exit code 0.
     Good,
-    /// The policy has problems, or the demo did not hold: exit code 1.
+    /// The policy has problems, or the demo or the drill did not hold: exit code 1.
     Bad,
 }
 
@@ -76,5 +78,6 @@ fn dispatch(cli: &Cli, streams: &mut Streams) -> Result<Outcome> {
         Command::HashIds(args) => hash_ids::run(args, streams),
         Command::Status(args) => status::run(args, streams),
         Command::Demo(args) => demo::run(args, streams),
+        Command::Drill(args) => drill::run(args, streams),
     }
 }

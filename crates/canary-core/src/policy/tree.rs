@@ -10,8 +10,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::bucket::{fmix64, write_prefixed};
 use crate::bytes::BytesSet;
 
-use crate::decimal::number;
 use super::problem::{Path, Problems, quote};
+use crate::decimal::number;
 
 /// The largest policy, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

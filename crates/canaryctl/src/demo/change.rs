@@ -146,7 +146,7 @@ fn push(lab: &Lab, edit: &Edit, seen: &Mutex<Seen>, interrupt: &Interrupt) -> Re
     };
     look(&|seen| seen.responses >= 200)?;
     let pushed = Instant::now();
-    lab.push(&super::ecds(&edit.text))?;
+    lab.push(&super::envoy::ecds(&edit.text))?;
     let silent = look(&|seen| {
         // Nothing but new sides for a while, up to the newest response.
         let since = seen.last_old.zip(seen.last).map(|(old, last)| last.saturating_duration_since(old));

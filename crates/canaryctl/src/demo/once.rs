@@ -4,10 +4,10 @@
 use anyhow::{Context, Result};
 use canary_core::policy::Policy;
 use canary_lab::{EnvoyBuilder, Lab};
-use serde_json::Value;
 
 use super::batch::{self, Batch, ROUNDS};
 use super::change;
+use super::envoy::version;
 use super::scene::{Country, Scene};
 use super::table::{Row, head};
 use crate::Outcome;
@@ -56,12 +56,6 @@ pub(super) fn run(
         .context("the demo needs a country that no rule is for, to change the weight of all others")?;
     stage.change(&scene, file, country, before, streams)?;
     finish(&stage.failures, streams)
-}
-
-/// Envoy's version: `<commit>/1.40.0/Clean/RELEASE/BoringSSL` as it says itself.
-fn version(lab: &Lab) -> Option<String> {
-    let info: Value = serde_json::from_str(&lab.admin().get("/server_info").ok()?).ok()?;
-    info.get("version")?.as_str()?.split('/').nth(1).map(ToOwned::to_owned)
 }
 
 /// A running Envoy and what has not held so far.

@@ -80,7 +80,7 @@ fn load(lab: &Lab, saved: &PolicyFile, streams: &mut Streams) -> Result<()> {
         streams.warn("not loaded: the policy before stays in force");
         return Ok(());
     };
-    match lab.push_and_wait(&super::ecds(&saved.text())) {
+    match lab.push_and_wait(&super::envoy::ecds(&saved.text())) {
         Ok(Verdict::Accepted) => streams.say(format_args!("{}: loaded: {}", saved.name(), weights(&policy))),
         Ok(Verdict::Rejected) => {
             streams.warn(format_args!("{}: Envoy refuses it, see .run/envoy.log", saved.name()));

@@ -12,12 +12,21 @@ use super::snapshot::{Labels, Snapshot, is_shown};
 /// Where Envoy keeps the metrics that a Wasm module defines.
 const PREFIX: &str = "wasmcustom.";
 
+/// How long Envoy has run, in seconds.
+const UPTIME: &str = "server.uptime";
+
 /// Reads what the filter counted; everything else is passed over.
 pub(super) fn parse(text: &str) -> Result<Snapshot> {
     let answer: Value = serde_json::from_str(text).context("its stats are no JSON: is it Envoy's admin?")?;
     let stats = answer.get("stats").and_then(Value::as_array).context("there are no `stats` in the JSON")?;
     let mut snapshot = Snapshot::default();
     for stat in stats {
+        if stat.get("name").and_then(Value::as_str) == Some(UPTIME) {
+            stat.get("value")
+                .and_then(Value::as_u64)
+                .into_iter()
+                .for_each(|seconds| snapshot.add_uptime(seconds));
+        }
         if let Some((metric, labels)) = name(stat) {
             let value = stat.get("value").and_then(Value::as_u64);
             snapshot.add(metric, labels, value.with_context(|| format!("{metric} has no whole number"))?);

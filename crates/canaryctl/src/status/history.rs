@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::frame::Span;
+use super::guardrail::Knowledge;
 use super::report::{Report, Rollout};
 use super::snapshot::Snapshot;
 use super::source::Readings;
@@ -115,7 +116,7 @@ impl Trends {
     }
 
     fn push(&mut self, since: &Snapshot) {
-        let report = Report::of(since, None);
+        let report = Report::of(since, None, &Knowledge::default());
         let sides = report.rollouts.into_iter().flat_map(|rollout| {
             let name = rollout.name;
             rollout.sides.into_iter().map(move |side| (name.clone(), side.name, side.errors))

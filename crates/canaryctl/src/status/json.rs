@@ -1,8 +1,10 @@
 //! A picture as one JSON object for programs; its keys are in the documents.
 
+use canary_core::guardrail::plan::Plan;
 use serde_json::{Map, Value, json};
 
 use super::frame::{Frame, Span};
+use super::guardrail::Guardrail;
 use super::histogram::Quantile;
 use super::report::{Basis, Rollout, Side};
 use super::snapshot::Gauge;
@@ -63,6 +65,24 @@ fn side(side: &Side) -> Value {
         "misrouted": ratio(side.misrouted),
         "events": events.collect::<Map<_, _>>(),
         "latency_ms": latency(side),
+        "guardrail": side.guardrail.as_ref().map(guardrail),
+    })
+}
+
+fn guardrail(guardrail: &Guardrail) -> Value {
+    let found = guardrail.outlook.map(|outlook| match outlook.plan {
+        Plan::Found { seconds, .. } => (outlook.rate, Some(seconds), true),
+        Plan::TooSmall { seconds } => (outlook.rate, Some(seconds), false),
+        Plan::Never => (outlook.rate, None, false),
+    });
+    json!({
+        "state": guardrail.word(),
+        "log10_evidence": guardrail.evidence,
+        "log10_needed": guardrail.needed,
+        "breaches": guardrail.breaches,
+        "from_1_to_2_percent": found.map(|(rate, seconds, enough)| {
+            json!({"requests_per_second": rate, "seconds": seconds, "enough_traffic": enough})
+        }),
     })
 }
 

@@ -6,12 +6,13 @@
 //! | `admin_json`, `prometheus` | Envoy's two formats → a snapshot |
 //! | `snapshot`, `histogram` | what was counted, summed and subtracted |
 //! | `statistics` | tests and intervals |
-//! | `report`, `verdict`, `split` | a snapshot → figures and findings |
+//! | `report`, `verdict`, `split`, `guardrail` | a snapshot → figures and findings |
 //! | `frame`, `text`, `json`, `words`, `spark` | how it is shown |
 //! | `watch`, `history`, `screen` | the same again and again, over a window, in place |
 
 mod admin_json;
 mod frame;
+mod guardrail;
 mod histogram;
 mod history;
 mod json;
@@ -32,22 +33,29 @@ use std::io::{IsTerminal, stdout};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use canary_core::policy::Policy;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Outcome;
 use crate::cli::{Format, StatusArgs};
 use crate::clock;
+use crate::policy_file::PolicyFile;
 use crate::status::frame::{Frame, Span};
+use crate::status::guardrail::Knowledge;
 use crate::status::report::Report;
 use crate::status::snapshot::Snapshot;
+use crate::status::source::Readings;
 use crate::streams::Streams;
 
+pub(crate) use guardrail::needed;
 pub use source::Endpoint;
+pub(crate) use words::{about, count};
 
 pub(crate) fn run(args: &StatusArgs, streams: &mut Streams) -> Result<Outcome> {
     source::distinct(&args.admin)?;
+    let policy = policy(args, streams)?;
     if args.watch {
-        return watch::run(args, streams);
+        return watch::run(args, policy.as_ref(), streams);
     }
     let readings = source::read_all(&args.admin);
     source::some_readable(&args.admin, &readings)?;
@@ -56,9 +64,10 @@ pub(crate) fn run(args: &StatusArgs, streams: &mut Streams) -> Result<Outcome> {
         sum.add_all(reading);
     }
     exists(&sum, args.rollout.as_deref())?;
-    let report = Report::of(&sum, args.rollout.as_deref());
-    let frame =
-        Frame { endpoints: &args.admin, readings: &readings, span: Span::Totals, report, trends: None };
+    let span = Span::Totals;
+    let knowledge = knowledge(policy.as_ref(), &sum, span, &readings);
+    let report = Report::of(&sum, args.rollout.as_deref(), &knowledge);
+    let frame = Frame { endpoints: &args.admin, readings: &readings, span, report, trends: None };
     streams.say(match args.format {
         Format::Json => json::object(&frame, &time()).to_string(),
         Format::Text => screen::coloured(&text::lines(&frame), stdout().is_terminal()),
@@ -73,6 +82,34 @@ fn exists(snapshot: &Snapshot, only: Option<&str>) -> Result<()> {
         Some(name) if names.is_empty() => bail!("no rollout {name:?}: Envoy has none"),
         Some(name) => bail!("no rollout {name:?}: Envoy has {}", names.join(", ")),
     }
+}
+
+/// The policy that was given, if one was.
+fn policy(args: &StatusArgs, streams: &mut Streams) -> Result<Option<Policy>> {
+    let Some(path) = &args.policy else { return Ok(None) };
+    let file = PolicyFile::read(path)?;
+    match file.parse(streams) {
+        Some(policy) => Ok(Some(policy)),
+        None => bail!("--policy {} is no policy", file.name()),
+    }
+}
+
+/// What is known of figures of this time, beside themselves.
+fn knowledge<'p>(
+    policy: Option<&'p Policy>,
+    figures: &Snapshot,
+    span: Span,
+    readings: &Readings,
+) -> Knowledge<'p> {
+    let proxies = readings.iter().flatten().count();
+    let all = readings.iter().flatten().all(|reading| reading.uptime().is_some());
+    let proxy_seconds = match span {
+        Span::Totals => figures.uptime().filter(|_| all),
+        Span::Young { seconds, .. } | Span::Window { seconds } => {
+            Some(seconds.saturating_mul(u64::try_from(proxies).unwrap_or(u64::MAX)))
+        }
+    };
+    Knowledge { policy, proxy_seconds: proxy_seconds.map(statistics::float), proxies }
 }
 
 /// Now, in UTC.

@@ -21,7 +21,11 @@ pub(super) fn parse(text: &str) -> Result<Snapshot> {
     let mut snapshot = Snapshot::default();
     let mut histograms = Buckets::new();
     for line in text.lines() {
-        if line.starts_with("canary_") {
+        if let Some(uptime) = line.strip_prefix("envoy_server_uptime") {
+            // With labels or without.
+            let value = uptime.rsplit('}').next().and_then(|rest| rest.split_whitespace().next());
+            value.and_then(|value| count(value).ok()).into_iter().for_each(|it| snapshot.add_uptime(it));
+        } else if line.starts_with("canary_") {
             read(line, &mut snapshot, &mut histograms).with_context(|| format!("cannot read {line:?}"))?;
         } else if !line.starts_with('#') && NAMED.iter().any(|metric| line.contains(metric)) {
             bail!(if line.contains("=.=") { NO_PAGE } else { NO_LABELS });

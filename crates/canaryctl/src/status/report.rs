@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::guardrail::{self, Guardrail, Knowledge};
 use super::histogram::Histogram;
 use super::snapshot::{Gauge, Snapshot};
 use super::statistics::{Interval, Ratio, expected_interval, float};
@@ -59,6 +60,8 @@ pub(super) struct Side {
     /// Requests that went elsewhere, among those that were looked at.
     pub(super) misrouted: Ratio,
     pub(super) retried: Ratio,
+    /// What the proxies' guardrails say, where the rollout has one.
+    pub(super) guardrail: Option<Guardrail>,
 }
 
 /// A share that is to be expected, and where it falls by chance in 95 of 100 samples.
@@ -70,19 +73,25 @@ pub(super) struct Expected {
 
 impl Report {
     /// Reads all rollouts, or the one with this name, out of a snapshot.
-    pub(super) fn of(snapshot: &Snapshot, only: Option<&str>) -> Self {
+    pub(super) fn of(snapshot: &Snapshot, only: Option<&str>, knowledge: &Knowledge<'_>) -> Self {
         let rollouts = snapshot.rollouts().into_iter();
         let rollouts = rollouts.filter(|(name, _)| only.is_none_or(|only| only == *name));
-        let rollouts = rollouts.map(|(name, sides)| Rollout::of(snapshot, name, &sides)).collect();
-        Self { rollouts, notes: notes(snapshot) }
+        let rollouts = rollouts.map(|(name, sides)| Rollout::of(snapshot, name, &sides, knowledge)).collect();
+        Self { rollouts, notes: notes(snapshot, knowledge) }
     }
 }
 
-fn notes(snapshot: &Snapshot) -> Vec<String> {
+fn notes(snapshot: &Snapshot, knowledge: &Knowledge<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let policy = snapshot.gauge("canary_policy_info", &[]);
     if policy.is_some_and(|digest| digest.agreed().is_none()) {
         notes.push("proxies disagree: they do not have the same policy".to_owned());
+    }
+    let theirs = policy.and_then(Gauge::agreed);
+    if theirs.zip(knowledge.policy).is_some_and(|(theirs, policy)| theirs != policy.digest) {
+        notes.push(
+            "--policy is not the policy that Envoy has: what it says of guardrails may be wrong".to_owned(),
+        );
     }
     let failed = snapshot.count("canary_policy_errors_total", &[]);
     if failed > 0 {
@@ -93,10 +102,11 @@ fn notes(snapshot: &Snapshot) -> Vec<String> {
 }
 
 impl Rollout {
-    fn of(snapshot: &Snapshot, name: &str, sides: &[&str]) -> Self {
+    fn of(snapshot: &Snapshot, name: &str, sides: &[&str], knowledge: &Knowledge<'_>) -> Self {
         let mut sides: Vec<_> = sides.iter().map(|side| Side::of(snapshot, name, side)).collect();
         sides.sort_by(|one, other| other.baseline.cmp(&one.baseline).then(one.name.cmp(&other.name)));
         let basis = share(&mut sides);
+        guardrail::look_ahead(name, &mut sides, knowledge);
         let findings = verdict::findings(basis, &sides);
         Self { name: name.to_owned(), basis, sides, findings }
     }
@@ -161,6 +171,7 @@ impl Side {
             events: events.collect(),
             misrouted: Ratio::new(count("canary_misrouted_total"), count("canary_route_checks_total")),
             retried: Ratio::new(count("canary_retried_total"), requests),
+            guardrail: Guardrail::of(snapshot, &labels),
             ..Self::default()
         }
     }

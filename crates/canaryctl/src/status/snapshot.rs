@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use super::histogram::Histogram;
 
 /// The metrics that are shown; what else begins with `canary_` is passed over.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 19] = [
     "canary_active_streams",
     "canary_baseline",
     "canary_events_total",
     "canary_expected_requests_total",
+    "canary_guardrail_breaches_total",
+    "canary_guardrail_log10_e_milli",
+    "canary_guardrail_state",
     "canary_misrouted_total",
     "canary_observed_requests_total",
     "canary_policy_errors_total",
@@ -28,7 +31,7 @@ const SHOWN: [&str; 16] = [
 ];
 
 /// The labels that are shown; series that differ in others (a pod's name) are summed.
-const LABELS: [&str; 4] = ["rollout", "variant", "code_class", "event"];
+const LABELS: [&str; 5] = ["rollout", "variant", "code_class", "event", "metric"];
 
 /// A series' labels.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -42,6 +45,8 @@ pub(super) struct Snapshot {
     counters: Metrics<u64>,
     gauges: Metrics<Gauge>,
     histograms: Metrics<Histogram>,
+    /// How many seconds each Envoy has run, where it says so.
+    uptime: Option<Gauge>,
 }
 
 /// What several proxies say of one thing.
@@ -56,6 +61,12 @@ impl Gauge {
     /// The value, where all agree.
     pub(super) fn agreed(self) -> Option<u64> {
         (self.least == self.most).then_some(self.most)
+    }
+
+    /// What these and others say.
+    fn and(self, other: Self) -> Self {
+        let (least, most) = (self.least.min(other.least), self.most.max(other.most));
+        Self { least, most, sum: self.sum.saturating_add(other.sum) }
     }
 }
 
@@ -81,9 +92,27 @@ impl Snapshot {
         series.entry(known(labels)).or_default().add(histogram);
     }
 
+    /// Adds how many seconds an Envoy has run.
+    pub(super) fn add_uptime(&mut self, seconds: u64) {
+        self.merge_uptime(Some(Gauge { least: seconds, most: seconds, sum: seconds }));
+    }
+
+    fn merge_uptime(&mut self, other: Option<Gauge>) {
+        self.uptime = match (self.uptime, other) {
+            (Some(own), Some(other)) => Some(own.and(other)),
+            (own, other) => own.or(other),
+        };
+    }
+
+    /// How many seconds the Envoys have run that say so, all together.
+    pub(super) fn uptime(&self) -> Option<u64> {
+        self.uptime.map(|uptime| uptime.sum)
+    }
+
     /// Adds all that another Envoy has.
     pub(super) fn add_all(&mut self, other: &Self) {
         self.add_counts(other);
+        self.merge_uptime(other.uptime);
         for (metric, labels, gauge) in flat(&other.gauges) {
             self.add_gauge(metric, labels.clone(), *gauge);
         }
@@ -107,8 +136,7 @@ impl Snapshot {
     fn add_gauge(&mut self, metric: &str, labels: Labels, gauge: Gauge) {
         let series = self.gauges.entry(metric.to_owned()).or_default();
         let all = series.entry(labels).or_insert(Gauge { sum: 0, ..gauge });
-        let (least, most) = (all.least.min(gauge.least), all.most.max(gauge.most));
-        *all = Gauge { least, most, sum: all.sum.saturating_add(gauge.sum) };
+        *all = all.and(gauge);
     }
 
     /// What was counted since, with the gauges of now; `None` where a count has gone back, as
@@ -139,6 +167,16 @@ impl Snapshot {
     ) -> impl Iterator<Item = (&'s Labels, u64)> {
         let series = self.counters.get(metric).into_iter().flatten();
         series.filter(|(own, _)| has(own, labels)).map(|(own, value)| (own, *value))
+    }
+
+    /// A gauge's series that have all these labels.
+    pub(super) fn gauges<'s>(
+        &'s self,
+        metric: &str,
+        labels: &'s [(&str, &str)],
+    ) -> impl Iterator<Item = (&'s Labels, Gauge)> {
+        let series = self.gauges.get(metric).into_iter().flatten();
+        series.filter(|(own, _)| has(own, labels)).map(|(own, gauge)| (own, *gauge))
     }
 
     /// The gauge with these labels.

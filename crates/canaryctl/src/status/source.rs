@@ -18,8 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A proxy of many clusters has many stats on its Prometheus page.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// What an admin is asked: all that is the filter's, with what histograms counted.
-const STATS: &str = "/stats?format=json&filter=canary_&histogram_buckets=cumulative";
+/// What an admin is asked: all that is the filter's, with what histograms counted, and how long
+/// it has run.
+const STATS: &str = "/stats?format=json&filter=canary_%7Cserver.uptime&histogram_buckets=cumulative";
 
 /// An address to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]

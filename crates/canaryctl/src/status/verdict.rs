@@ -2,6 +2,7 @@
 //!
 //! What is suspicious but not proven is said to be just that, never healthy.
 
+use super::guardrail;
 use super::histogram::Quantile;
 use super::report::{Basis, Side};
 use super::snapshot::Gauge;
@@ -78,6 +79,7 @@ pub(super) fn findings(basis: Basis, sides: &[Side]) -> Vec<Finding> {
             own.extend(compared(side, baseline));
         }
         own.extend(retries(side, baseline.filter(|baseline| baseline.name != side.name)));
+        own.extend(guardrail::findings(side, &own));
         findings.extend(own.into_iter().map(|finding| Finding { side: Some(side.name.clone()), ..finding }));
     }
     findings

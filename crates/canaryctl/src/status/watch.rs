@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use canary_core::policy::Policy;
 
 use super::frame::Frame;
 use super::history::History;
@@ -25,7 +26,7 @@ use crate::streams::Streams;
 /// How soon a key or Ctrl-C is noticed.
 const LOOK: Duration = Duration::from_millis(50);
 
-pub(super) fn run(args: &StatusArgs, streams: &mut Streams) -> Result<Outcome> {
+pub(super) fn run(args: &StatusArgs, policy: Option<&Policy>, streams: &mut Streams) -> Result<Outcome> {
     let interrupt = Interrupt::watch()?;
     let mut history = History::new(args.window);
     let mut output = None;
@@ -50,7 +51,8 @@ pub(super) fn run(args: &StatusArgs, streams: &mut Streams) -> Result<Outcome> {
         if output.is_none() {
             super::exists(&figures, args.rollout.as_deref())?;
         }
-        let report = Report::of(&figures, args.rollout.as_deref());
+        let knowledge = super::knowledge(policy, &figures, span, &readings);
+        let report = Report::of(&figures, args.rollout.as_deref(), &knowledge);
         let trends = Some(history.trends());
         let frame = Frame { endpoints: &args.admin, readings: &readings, span, report, trends };
         let output = match &mut output {

@@ -64,8 +64,19 @@ fn milliseconds(value: f64) -> String {
     }
 }
 
+/// A length of time as people plan by it: `40 s`, `12 min`, `3.5 h`, `4 days`.
+pub(crate) fn about(seconds: f64) -> String {
+    match seconds {
+        it if it < 99.5 => format!("{it:.0} s"),
+        it if it < 5_970.0 => format!("{:.0} min", it / 60.0),
+        it if it < 35_640.0 => format!("{:.1} h", it / 3_600.0),
+        it if it < 129_600.0 => format!("{:.0} h", it / 3_600.0),
+        it => format!("{:.0} days", it / 86_400.0),
+    }
+}
+
 /// A count in groups of three digits.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

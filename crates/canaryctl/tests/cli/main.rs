@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 mod demo;
+mod drill;
 mod explain;
 mod render;
 mod schema;
@@ -83,6 +84,7 @@ fn help_shows_examples_and_exit_codes() {
         &["timeline", "--help"],
         &["token", "mint", "--help"],
         &["hash-ids", "--help"],
+        &["drill", "--help"],
     ] {
         let help = canaryctl(command, "");
         assert_eq!(help.code, 0);

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::canaryctl;
 
@@ -43,7 +43,7 @@ fn reply(mut stream: TcpStream, answer: impl FnOnce(&str) -> String) -> std::io:
 /// An Envoy, as far as this command asks it.
 fn envoy() -> String {
     serve(|_, path| match path {
-        "/stats?format=json&filter=canary_&histogram_buckets=cumulative" => ADMIN.to_owned(),
+        "/stats?format=json&filter=canary_%7Cserver.uptime&histogram_buckets=cumulative" => ADMIN.to_owned(),
         "/stats/prometheus" => PAGE.to_owned(),
         _ => String::new(),
     })
@@ -83,6 +83,84 @@ checkout
 ";
     assert_eq!(run.stdout.replace(&url, "URL"), expected);
     assert!(run.stdout.lines().all(|line| line.chars().count() <= 100));
+}
+
+/// What an Envoy says whose canary is watched: its guardrail's state, and thousandths of the
+/// evidence's logarithm.
+fn guarded(state: u64, milli: u64) -> String {
+    serve(move |_, _| {
+        let mut answer: Value = serde_json::from_str(ADMIN).unwrap();
+        let all = answer["stats"].as_array_mut().unwrap();
+        let mut add = |name: &str, value| all.push(json!({"name": name, "value": value}));
+        for (variant, state, milli) in [("blue", 2, 0), ("canary", state, milli)] {
+            let labels = format!("wasmcustom.rollout=.=checkout;.;variant=.={variant};.;");
+            add(&format!("{labels}canary_guardrail_state"), state);
+            for metric in ["all", "errors"] {
+                add(&format!("{labels}metric=.={metric};.;canary_guardrail_log10_e_milli"), milli);
+            }
+        }
+        add("server.uptime", 100);
+        answer.to_string()
+    })
+}
+
+#[test]
+fn what_guardrails_say_stands_beside_what_the_figures_say() {
+    let run = canaryctl(&["status", "--admin", &guarded(3, 1_300)], "");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let said: Vec<_> = run.stdout.lines().filter(|line| line.contains("guardrail: ")).collect();
+    assert_eq!(
+        [said[0], said[2]],
+        ["  blue    guardrail: healthy", "  canary  guardrail: suspicious, E = 10^1.3, most from errors"]
+    );
+    for (line, end) in [(said[1], " min at 197/s (defaults)"), (said[3], " min at 175/s (defaults)")] {
+        assert!(
+            line.contains("  guardrail: finds a rise of errors from 1 % to 2 % in about ")
+                && line.ends_with(end),
+            "{line}"
+        );
+    }
+    assert!(run.stdout.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn a_canary_that_looks_bad_is_not_called_healthy() {
+    let run = canaryctl(&["status", "--admin", &guarded(2, 400)], "");
+    assert!(run.stdout.contains("  canary  errors 3.87 % vs 0.41 %: worse"), "{}", run.stdout);
+    assert!(run.stdout.contains("  canary  guardrail: nothing proven, E = 10^0.4"), "{}", run.stdout);
+}
+
+#[test]
+fn with_the_policy_what_is_needed_is_known() {
+    let policy = json!({
+        "version": 1,
+        "identity": [{"header": "x-user-id"}],
+        "rollouts": [{
+            "name": "checkout",
+            "baseline": {"name": "stable"},
+            "variants": [{"name": "canary", "weight": 10}, {"name": "blue", "weight": 20}],
+            "guardrail": {"errors": {}, "alpha": 0.01, "fleet_size": 10},
+        }],
+    });
+    let url = guarded(3, 1_300);
+    let with = |format: &str| {
+        let arguments = ["status", "--admin", &url, "--policy", "-", "--format", format];
+        canaryctl(&arguments, &policy.to_string())
+    };
+    let text = with("text").stdout;
+    assert!(text.contains("E = 10^1.3 of 10^3.0 needed, most from errors"), "{text}");
+    assert!(text.contains("--policy is not the policy that Envoy has"), "{text}");
+    let report: Value = serde_json::from_str(&with("json").stdout).unwrap();
+    let sides = report["rollouts"][0]["sides"].as_array().unwrap();
+    let canary = sides.iter().find(|side| side["variant"] == "canary").unwrap();
+    let stable = sides.iter().find(|side| side["variant"] == "stable").unwrap();
+    assert!(stable["guardrail"].is_null());
+    assert_eq!(canary["guardrail"]["state"], "suspicious");
+    assert_eq!(
+        (&canary["guardrail"]["log10_needed"], &canary["guardrail"]["log10_evidence"]["all"]),
+        (&json!(3.0), &json!(1.3))
+    );
+    assert!(canary["guardrail"]["from_1_to_2_percent"]["seconds"].as_f64().unwrap() > 60.0, "{canary}");
 }
 
 #[test]

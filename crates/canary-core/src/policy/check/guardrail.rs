@@ -3,11 +3,11 @@
 use super::condition;
 use super::{entries, or, text};
 use crate::bucket::MILLION;
+use crate::decimal::number;
 use crate::duration;
 use crate::event::Event;
 use crate::guardrail::settings::{Errors, EventDrop, Latency, OnBreach, Settings};
 use crate::policy::field::{Field, List};
-use crate::decimal::number;
 use crate::policy::problem::{Path, Problems, quote};
 use crate::policy::wire;
 use crate::rollout::Guardrail;

@@ -23,10 +23,10 @@ use std::collections::BTreeSet;
 use fnv::FnvHashMap;
 
 use super::field::{Field, List};
-use crate::decimal::number;
 use super::problem::{Path, Problems, quote};
 use super::{Figures, Policy, wire};
 use crate::condition::Test;
+use crate::decimal::number;
 use crate::geo::Geo;
 use crate::rollout::Rollout;
 use crate::route::{Match, Routes};

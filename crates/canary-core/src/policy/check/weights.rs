@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::text;
-use crate::policy::field::Field;
 use crate::decimal::number;
+use crate::policy::field::Field;
 use crate::policy::problem::{Path, Problems, quote};
 use crate::policy::wire;
 use crate::split::{MAX_VARIANTS, Overfull, VariantId, Weight};
