@@ -123,6 +123,11 @@ bench: build ## Measure what the filter costs, in isolation and in a real Envoy
 	export BENCH_WASM_DIR="$(target_dir)/$(WASM_TARGET)/wasm"; \
 	cargo bench $(quiet) --locked --bench cost
 
+.PHONY: nightly
+nightly: ## The guardrail's long simulations: a thousand runs of a million requests each, an hour
+	@$(say) "simulations"
+	@cargo test $(quiet) --locked --release -p canary-core --test guardrail -- --ignored --nocapture
+
 .PHONY: fmt
 fmt: rust-components ## Format the sources
 	@cargo fmt --all

@@ -22,7 +22,7 @@ use fnv::FnvHasher;
 
 use crate::host;
 use crate::plugin::Plugin;
-use crate::stats::{Name, Stats};
+use crate::stats::{Kind, Name, Stats};
 
 /// The guardrails of one policy on one worker.
 pub(crate) struct Guards {
@@ -170,6 +170,10 @@ impl Round<'_> {
         for judgement in &report.variants {
             let Some(variant) = rollout.variant(judgement.variant) else { continue };
             let labels = [("rollout", &*rollout.name), ("variant", &*variant.name)];
+            // It shows before there is any: what watches it sees the first one.
+            let breaches = Name { labels: &labels, metric: "canary_guardrail_breaches_total" };
+            let breaches = self.stats.slot(Kind::Count, breaches.to_string());
+            self.stats.show(breaches);
             let is_rollback = settings.on_breach == OnBreach::Rollback;
             if let Some(breach) = &judgement.breach {
                 let action = if is_rollback { "rolled back" } else { "on_breach=alert, nothing done" };
@@ -180,8 +184,7 @@ impl Round<'_> {
                     rollout.release.as_deref().unwrap_or("-"),
                     breach.line(settings)
                 );
-                let name = Name { labels: &labels, metric: "canary_guardrail_breaches_total" };
-                self.stats.count(&name.to_string(), 1);
+                self.stats.add(breaches, 1);
             }
             let is_latched = rollout.is_rolled_back(variant, rolled_back);
             // Also one that was found while the policy only wanted to be told.

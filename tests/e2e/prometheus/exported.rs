@@ -92,6 +92,7 @@ fn policy() -> String {
             "load_reports": true,
             "events": [{"name": "signup", "response_header": "x-canary-event"}],
             "override": {"header": "x-override", "key_env": "NOBODY_SET_THIS_KEY"},
+            "guardrail": {"errors": {}},
         }),
     );
     policy["geo"] = json!([{"header": "x-geo-country"}]);

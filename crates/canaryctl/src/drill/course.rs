@@ -269,10 +269,10 @@ mod tests {
     fn a_breach_is_read_out_of_envoy_s_log() {
         let line = "[2026-11-23 16:00:00.000][12][warning][wasm] [x.cc:1] wasm log canary canary: guardrail breach \
                     rollout=checkout variant=canary release=v1 action=\"rolled back\" why=\"fails more often: a; \
-                    E = 10^45.8, 10^2.0 needed\"";
+                    E = 10^45.8, 10^2 needed\"";
         let trip = Trip::read(line, Duration::ZERO).unwrap();
         assert_eq!((&*trip.rollout, &*trip.variant), ("checkout", "canary"));
-        assert_eq!(trip.why, "fails more often: a; E = 10^45.8, 10^2.0 needed");
+        assert_eq!(trip.why, "fails more often: a; E = 10^45.8, 10^2 needed");
         assert!(trip.line.starts_with("guardrail breach rollout="));
         assert!(Trip::read("[info] guardrail begins anew rollout=checkout", Duration::ZERO).is_none());
     }
