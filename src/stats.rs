@@ -199,8 +199,12 @@ impl Slot {
     fn flush(&mut self, new: &RefCell<Vec<String>>) -> Result<(), host::Refused> {
         let unit = self.kind.unit();
         let whole = self.pending / unit;
-        if whole != 0 {
-            host::increment_metric(self.define(new)?, whole)?;
+        // A level that has gone up and down again shows that it is 0.
+        if whole != 0 || self.kind == Kind::Level {
+            let id = self.define(new)?;
+            if whole != 0 {
+                host::increment_metric(id, whole)?;
+            }
             self.pending -= whole * unit;
         }
         Ok(())
